@@ -1,0 +1,301 @@
+//! CPUs and platforms: the surface that the portable kernel stands on.
+//!
+//! Every name is documented here once; each CPU implements it under the same file name in its own
+//! folder (`x86_64/`, `aarch64/`, `host/`). Nothing here knows a goroutine: the kernel hands over
+//! one table of upcalls ([`trap::Upcalls`]) and two opaque words per core ([`cpu::current`],
+//! [`cpu::local`]).
+#![cfg_attr(target_os = "none", no_std)]
+
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+#[path = "x86_64/mod.rs"]
+mod imp;
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+#[path = "aarch64/mod.rs"]
+mod imp;
+#[cfg(not(target_os = "none"))]
+#[path = "host/mod.rs"]
+mod imp;
+
+pub mod layout;
+
+#[cfg(target_os = "none")]
+pub mod table;
+
+/// The core itself.
+pub mod cpu {
+    /// Exception stacks that each core wants, and the bytes of each.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::{EXCEPTION_STACK_SIZE, EXCEPTION_STACKS};
+
+    /// What the CPU keeps per core (descriptor tables, stack tops, the two words below).
+    /// `CoreBlock::new(index, local, exception_stack_tops)`; must not move once loaded.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::CoreBlock;
+
+    /// Loads a core's block on the running core: descriptor tables or vectors, base registers,
+    /// floating point, write protection. Interrupts stay masked. Called first with a static boot
+    /// block, again with the real one.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::init_core;
+
+    /// The word "what runs here": one register or one load, exact at every instruction (law 1).
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::current;
+
+    /// Replaces [`current`]; only for bring-up, elsewhere `context::switch` does it.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::set_current;
+
+    /// The per-core word given to `CoreBlock::new`. Valid only while preemption is held off; the
+    /// read is assembly that the compiler cannot keep over a switch (law 15).
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::local;
+
+    /// Whether the CPU has what Burrow needs; the error names what is missing.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::check_features;
+
+    /// The CPU's name, for the banner: writes it to a formatter.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::cpu::describe;
+}
+
+/// Masking interrupts and halting.
+pub mod irq {
+    /// Masks interrupts and says whether they were unmasked before.
+    pub use crate::imp::irq::disable;
+    /// Unmasks interrupts.
+    pub use crate::imp::irq::enable;
+    /// Whether interrupts are unmasked.
+    pub use crate::imp::irq::enabled;
+    /// Entered masked: unmasks and halts in one step, so that no interrupt slips between (H27);
+    /// returns masked, after at least one interrupt was handled or for no reason.
+    pub use crate::imp::irq::wait;
+
+    /// Puts back what [`disable`] said.
+    #[inline(always)]
+    pub fn restore(was_enabled: bool) {
+        if was_enabled {
+            enable();
+        }
+    }
+}
+
+/// Execution contexts: one naked primitive switches between them.
+#[cfg(target_os = "none")]
+pub mod context {
+    /// A saved context: its stack pointer; everything else lies on its stack.
+    /// `Context::empty()`; `Context::new(stack_top, entry)` prepares one that enters
+    /// `extern "C" fn(usize) -> !` with the first value switched to it (the stack's top page must
+    /// be mapped); `sp()`; `registers()` for unwinding it while switched out.
+    pub use crate::imp::context::Context;
+
+    /// `switch(save, load, current, value) -> value`: saves callee-saved state (general, vector
+    /// and floating-point control) on this stack and the stack pointer in `save`, makes `current`
+    /// the core's word, continues `load`, which sees `value` as the result of its own switch.
+    /// Text not preemptible.
+    pub use crate::imp::context::switch;
+
+    /// `call_on(stack_top, f, arg)`: runs `extern "C" fn(*mut ())` on another stack and comes
+    /// back; unwindable across. [`crate::cpu::current`] stays.
+    pub use crate::imp::context::call_on;
+
+    /// General registers in DWARF numbering, for unwinders: `r: [usize; Registers::COUNT]`, `pc`,
+    /// constants `SP`, `FP`, `RA` (index of the return-address column); `Registers::here()`.
+    pub use crate::imp::context::Registers;
+}
+
+/// Exceptions and interrupts.
+#[cfg(target_os = "none")]
+pub mod trap {
+    /// The interrupted state. `pc()`, `sp()`, `registers()`, `interrupts_enabled()`, and
+    /// `unsafe redirect_to_preempt()`: pushes the interrupted PC on the interrupted stack (the
+    /// kernel has made sure that [`PREEMPT_PUSH`] bytes there are mapped) and continues at the
+    /// preemption stub, which saves everything else there, calls `Upcalls::preempted` and
+    /// restores all.
+    pub use crate::imp::trap::TrapFrame;
+
+    /// Bytes below the interrupted stack pointer that a redirection writes from the handler.
+    pub use crate::imp::trap::PREEMPT_PUSH;
+
+    /// Whether the text at `pc` must not be preempted (switching, stubs, entry code).
+    pub use crate::imp::trap::not_preemptible;
+
+    /// Makes the kernel's table known; before interrupts are unmasked.
+    pub use crate::imp::trap::set_upcalls;
+
+    /// What the CPU calls the kernel for. All but `preempted` run on exception stacks, interrupts
+    /// masked, and must not switch, block or touch goroutine stacks below the interrupted SP.
+    pub struct Upcalls {
+        /// The core's timer fired.
+        pub timer: fn(&mut TrapFrame),
+        /// Another core sent an interrupt with `ipi::send`.
+        pub ipi: fn(&mut TrapFrame),
+        /// A device interrupt, by global number.
+        pub device: fn(u32, &mut TrapFrame),
+        /// Another core wants this one to stop for good (`ipi::freeze_others`); arrives even
+        /// where interrupts are masked, where the CPU can do that.
+        pub freeze: fn(&mut TrapFrame) -> !,
+        /// A page was missing at that address. `true`: mapped now, try again; `false`: a fault.
+        pub page_fault: fn(&mut TrapFrame, usize) -> bool,
+        /// Any other exception, and page faults refused above. Never returns.
+        pub fault: fn(&mut TrapFrame, &Fault) -> !,
+        /// Called by the preemption stub, as ordinary code on the interrupted stack.
+        pub preempted: extern "C" fn(),
+    }
+
+    /// An exception nobody asked for.
+    pub struct Fault {
+        /// The kind, in Go's terms.
+        pub kind: FaultKind,
+        /// The CPU's name for it, such as `general protection`.
+        pub name: &'static str,
+        /// The CPU's error code or syndrome.
+        pub code: u64,
+        /// The address it is about, where there is one.
+        pub addr: Option<usize>,
+    }
+
+    /// Go's signal of the same meaning.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum FaultKind {
+        /// `SIGSEGV`: no such page, or access not allowed.
+        Segv,
+        /// `SIGBUS`: misaligned, or an address that cannot exist.
+        Bus,
+        /// `SIGFPE`: division.
+        Fpe,
+        /// `SIGILL`: no such instruction.
+        Ill,
+        /// `SIGTRAP`: breakpoint or single step.
+        Trap,
+        /// A fault inside an exception handler, or the machine itself: nothing can be trusted.
+        Double,
+    }
+}
+
+/// The monotonic clock, common to all cores.
+#[cfg(target_os = "none")]
+pub mod clock {
+    /// Nanoseconds since the machine's reset; never goes back, the same on every core.
+    pub use crate::imp::clock::nanotime;
+    /// Raw cycle or counter ticks, the cheapest clock; also counts under `-icount`.
+    pub use crate::imp::clock::ticks;
+}
+
+/// The core's one-shot timer.
+#[cfg(target_os = "none")]
+pub mod timer {
+    /// No interrupt before the next [`set`].
+    pub use crate::imp::timer::clear;
+    /// Fires `Upcalls::timer` on this core once `nanotime()` has reached the deadline (at once if
+    /// it is past); replaces an earlier deadline. Never early.
+    pub use crate::imp::timer::set;
+}
+
+/// Interrupts between cores.
+#[cfg(target_os = "none")]
+pub mod ipi {
+    /// Stops every other core with `Upcalls::freeze`.
+    pub use crate::imp::ipi::freeze_others;
+    /// Makes the core with that index take `Upcalls::ipi`. Orders earlier writes before it.
+    pub use crate::imp::ipi::send;
+}
+
+/// Page-table entries and TLBs; the walker is [`crate::table`].
+#[cfg(target_os = "none")]
+pub mod paging {
+    /// Loads a root on this core and drops what the TLB knew.
+    pub use crate::imp::paging::activate;
+    /// Drops everything that this core's TLB knows.
+    pub use crate::imp::paging::flush_all;
+    /// Drops one page from this core's TLB.
+    pub use crate::imp::paging::flush_page;
+    /// One entry: `EMPTY`, `table(pa)`, `leaf(pa, Access, level)`, `is_present`, `is_leaf(level)`,
+    /// `addr`.
+    pub use crate::imp::paging::Pte;
+    /// Orders table writes before the accesses that need them, on this core.
+    pub use crate::imp::paging::sync;
+    /// Whether leaves of 1 GiB may be used.
+    pub use crate::imp::paging::has_huge_pages;
+
+    /// What a mapping allows.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Access {
+        /// Read.
+        Read,
+        /// Read and execute: text.
+        Execute,
+        /// Read and write.
+        Write,
+        /// Device registers: read and write, uncached, in order.
+        Device,
+    }
+}
+
+/// The console and the end of the machine.
+#[cfg(target_os = "none")]
+pub mod console {
+    /// Writes bytes to the first serial port, waiting for it; takes no lock.
+    pub use crate::imp::console::write;
+}
+
+/// Starting cores, ending the machine.
+#[cfg(target_os = "none")]
+pub mod power {
+    /// Tells the runner the exit code and ends the machine.
+    pub use crate::imp::power::exit;
+    /// Starts the core with that index (into [`crate::platform::Machine`]): it loads `block` and
+    /// the root of page tables, then enters `extern "C" fn(usize) -> !` with the index on that
+    /// stack, interrupts masked. Returns once the core was told; `Err` says why it cannot start.
+    pub use crate::imp::power::start_core;
+}
+
+/// What the firmware tells of the machine.
+pub mod platform {
+    use crate::layout::PhysAddr;
+
+    /// Where the machine's description is.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Firmware {
+        /// ACPI: physical address of the RSDP.
+        Acpi {
+            /// Root system description pointer.
+            rsdp: PhysAddr,
+        },
+        /// A flattened device tree at that physical address.
+        DeviceTree {
+            /// Its header.
+            addr: PhysAddr,
+        },
+    }
+
+    /// Most cores that Burrow runs.
+    pub const MAX_CORES: usize = 64;
+
+    /// The machine as found.
+    pub struct Machine {
+        /// Cores that can be used, the running one first.
+        pub cores: usize,
+        /// One line for the banner, such as `q35, xAPIC` or `virt, GICv3`.
+        pub name: &'static str,
+    }
+
+    /// Reads the firmware's tables, sets up interrupt controllers, clock, timer and power, and
+    /// remembers the cores. `map(pa, len)` makes device registers accessible and gives their
+    /// address. Called once, on the boot core, with heap and [`crate::layout::PHYS_MAP`] ready.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::platform::init;
+
+    /// The per-core part of [`init`]: local interrupt controller and timer. Called on each core
+    /// after `cpu::init_core`, interrupts masked.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::platform::init_core;
+}
+
+/// Randomness of the CPU.
+#[cfg(target_os = "none")]
+pub mod entropy {
+    /// A random word, if the CPU has a generator and it answers.
+    pub use crate::imp::entropy::random;
+}

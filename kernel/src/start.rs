@@ -1,0 +1,19 @@
+//! Bring-up, as one straight list.
+
+use crate::BootInfo;
+use crate::console::print;
+
+/// Where every boot protocol arrives, on the boot core's first stack with interrupts masked.
+pub fn start(boot: BootInfo) -> ! {
+    print(format_args!("burrow: {} boot\n", boot.protocol));
+    for region in boot.memory {
+        print(format_args!("{:#x}..{:#x} {:?}\n", region.start.0, region.end.0, region.kind));
+    }
+    burrow_arch::power::exit(0)
+}
+
+#[panic_handler]
+fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    print(format_args!("panic: {}\n", info.message()));
+    burrow_arch::power::exit(2)
+}

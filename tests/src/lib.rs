@@ -1,0 +1,2 @@
+//! Images.
+#![cfg_attr(target_os = "none", no_std)]
