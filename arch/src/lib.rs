@@ -23,39 +23,43 @@ pub mod table;
 
 /// The core itself.
 pub mod cpu {
-    /// Exception stacks that each core wants, and the bytes of each.
+    /// Exception stacks that each core wants, and the bytes of each (`usize` both).
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::{EXCEPTION_STACK_SIZE, EXCEPTION_STACKS};
 
     /// What the CPU keeps per core (descriptor tables, stack tops, the two words below).
-    /// `CoreBlock::new(index, local, exception_stack_tops)`; must not move once loaded.
+    /// `CoreBlock::new(index: usize, local: usize, tops: [usize; EXCEPTION_STACKS])`; must not move
+    /// once loaded. `CoreBlock::boot() -> &'static CoreBlock` is the one for the first steps.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::CoreBlock;
 
     /// Loads a core's block on the running core: descriptor tables or vectors, base registers,
-    /// floating point, write protection. Interrupts stay masked. Called first with a static boot
-    /// block, again with the real one.
+    /// floating point, write protection. Interrupts stay masked. Called first with the static boot
+    /// block, again with the real one: `unsafe fn(&'static CoreBlock)`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::init_core;
 
-    /// The word "what runs here": one register or one load, exact at every instruction (law 1).
+    /// The word "what runs here": one register or one load, exact at every instruction (law 1):
+    /// `fn() -> usize`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::current;
 
-    /// Replaces [`current`]; only for bring-up, elsewhere `context::switch` does it.
+    /// Replaces [`current`]; only for bring-up, elsewhere `context::switch` does it:
+    /// `unsafe fn(usize)`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::set_current;
 
     /// The per-core word given to `CoreBlock::new`. Valid only while preemption is held off; the
-    /// read is assembly that the compiler cannot keep over a switch (law 15).
+    /// read is assembly that the compiler cannot keep over a switch (law 15): `fn() -> usize`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::local;
 
-    /// Whether the CPU has what Burrow needs; the error names what is missing.
+    /// Whether the CPU has what Burrow needs; the error names what is missing:
+    /// `fn() -> Result<(), &'static str>`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::check_features;
 
-    /// The CPU's name, for the banner: writes it to a formatter.
+    /// The CPU's name, for the banner: `fn(&mut dyn fmt::Write) -> fmt::Result`.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::describe;
 }
@@ -85,19 +89,20 @@ pub mod irq {
 #[cfg(target_os = "none")]
 pub mod context {
     /// A saved context: its stack pointer; everything else lies on its stack.
-    /// `Context::empty()`; `Context::new(stack_top, entry)` prepares one that enters
+    /// `const Context::empty()`; `unsafe Context::new(stack_top: usize, entry)` prepares one that enters
     /// `extern "C" fn(usize) -> !` with the first value switched to it (the stack's top page must
     /// be mapped); `sp()`; `registers()` for unwinding it while switched out.
     pub use crate::imp::context::Context;
 
-    /// `switch(save, load, current, value) -> value`: saves callee-saved state (general, vector
+    /// `unsafe extern "C" fn switch(save: *mut Context, load: *const Context, current: usize,
+    /// value: usize) -> usize`: saves callee-saved state (general, vector
     /// and floating-point control) on this stack and the stack pointer in `save`, makes `current`
     /// the core's word, continues `load`, which sees `value` as the result of its own switch.
     /// Text not preemptible.
     pub use crate::imp::context::switch;
 
-    /// `call_on(stack_top, f, arg)`: runs `extern "C" fn(*mut ())` on another stack and comes
-    /// back; unwindable across. [`crate::cpu::current`] stays.
+    /// `unsafe extern "C" fn call_on(stack_top: usize, f: extern "C" fn(*mut ()), arg: *mut ())`:
+    /// runs a function on another stack and comes back; unwindable across. [`crate::cpu::current`] stays.
     pub use crate::imp::context::call_on;
 
     /// General registers in DWARF numbering, for unwinders: `r: [usize; Registers::COUNT]`, `pc`,
@@ -121,7 +126,7 @@ pub mod trap {
     /// Whether the text at `pc` must not be preempted (switching, stubs, entry code).
     pub use crate::imp::trap::not_preemptible;
 
-    /// Makes the kernel's table known; before interrupts are unmasked.
+    /// Makes the kernel's table known, `fn(&'static Upcalls)`; before interrupts are unmasked.
     pub use crate::imp::trap::set_upcalls;
 
     /// What the CPU calls the kernel for. All but `preempted` run on exception stacks, interrupts
@@ -177,7 +182,8 @@ pub mod trap {
 /// The monotonic clock, common to all cores.
 #[cfg(target_os = "none")]
 pub mod clock {
-    /// Nanoseconds since the machine's reset; never goes back, the same on every core.
+    /// Nanoseconds (`u64`) since the machine's reset; never goes back, the same on every core. 0
+    /// before `platform::init`.
     pub use crate::imp::clock::nanotime;
     /// Raw cycle or counter ticks, the cheapest clock; also counts under `-icount`.
     pub use crate::imp::clock::ticks;
@@ -189,27 +195,28 @@ pub mod timer {
     /// No interrupt before the next [`set`].
     pub use crate::imp::timer::clear;
     /// Fires `Upcalls::timer` on this core once `nanotime()` has reached the deadline (at once if
-    /// it is past); replaces an earlier deadline. Never early.
+    /// it is past); replaces an earlier deadline. Never early. `fn(deadline: u64)`.
     pub use crate::imp::timer::set;
 }
 
 /// Interrupts between cores.
 #[cfg(target_os = "none")]
 pub mod ipi {
-    /// Stops every other core with `Upcalls::freeze`.
+    /// Stops every other started core with `Upcalls::freeze`; does not wait for them.
     pub use crate::imp::ipi::freeze_others;
     /// Makes the core with that index take `Upcalls::ipi`. Orders earlier writes before it.
+    /// `fn(index: usize)`; the caller stays on its core.
     pub use crate::imp::ipi::send;
 }
 
 /// Page-table entries and TLBs; the walker is [`crate::table`].
 #[cfg(target_os = "none")]
 pub mod paging {
-    /// Loads a root on this core and drops what the TLB knew.
+    /// Loads a root on this core and drops what the TLB knew: `unsafe fn(PhysAddr)`.
     pub use crate::imp::paging::activate;
     /// Drops everything that this core's TLB knows.
     pub use crate::imp::paging::flush_all;
-    /// Drops one page from this core's TLB.
+    /// Drops one page from this core's TLB: `fn(addr: usize)`.
     pub use crate::imp::paging::flush_page;
     /// One entry: `EMPTY`, `table(pa)`, `leaf(pa, Access, level)`, `is_present`, `is_leaf(level)`,
     /// `addr`.
@@ -245,7 +252,8 @@ pub mod console {
 pub mod power {
     /// Tells the runner the exit code and ends the machine.
     pub use crate::imp::power::exit;
-    /// Starts the core with that index (into [`crate::platform::Machine`]): it loads `block` and
+    /// `unsafe fn start_core(index: usize, block: &'static CoreBlock, root: PhysAddr, stack_top: usize,
+    /// entry: extern "C" fn(usize) -> !) -> Result<(), &'static str>`: starts the core with that index (into [`crate::platform::Machine`]): it loads `block` and
     /// the root of page tables, then enters `extern "C" fn(usize) -> !` with the index on that
     /// stack, interrupts masked. Returns once the core was told; `Err` says why it cannot start.
     pub use crate::imp::power::start_core;
@@ -262,6 +270,8 @@ pub mod platform {
         Acpi {
             /// Root system description pointer.
             rsdp: PhysAddr,
+            /// A free page below 1 MiB, kept for starting the other cores.
+            start_page: PhysAddr,
         },
         /// A flattened device tree at that physical address.
         DeviceTree {
@@ -284,11 +294,12 @@ pub mod platform {
     /// Reads the firmware's tables, sets up interrupt controllers, clock, timer and power, and
     /// remembers the cores. `map(pa, len)` makes device registers accessible and gives their
     /// address. Called once, on the boot core, with heap and [`crate::layout::PHYS_MAP`] ready.
+    /// `fn(Firmware, map: &mut dyn FnMut(PhysAddr, usize) -> usize) -> Result<Machine, &'static str>`.
     #[cfg(target_os = "none")]
     pub use crate::imp::platform::init;
 
     /// The per-core part of [`init`]: local interrupt controller and timer. Called on each core
-    /// after `cpu::init_core`, interrupts masked.
+    /// after `cpu::init_core`, interrupts masked: `fn(index: usize)`.
     #[cfg(target_os = "none")]
     pub use crate::imp::platform::init_core;
 }
@@ -296,6 +307,6 @@ pub mod platform {
 /// Randomness of the CPU.
 #[cfg(target_os = "none")]
 pub mod entropy {
-    /// A random word, if the CPU has a generator and it answers.
+    /// A random word, if the CPU has a generator and it answers: `fn() -> Option<u64>`.
     pub use crate::imp::entropy::random;
 }
