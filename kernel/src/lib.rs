@@ -10,6 +10,7 @@ extern crate alloc;
 mod boot_info;
 #[cfg(target_os = "none")]
 pub mod console;
+pub mod panic;
 #[cfg(target_os = "none")]
 mod start;
 

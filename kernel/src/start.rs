@@ -11,9 +11,3 @@ pub fn start(boot: BootInfo) -> ! {
     }
     burrow_arch::power::exit(0)
 }
-
-#[panic_handler]
-fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    print(format_args!("panic: {}\n", info.message()));
-    burrow_arch::power::exit(2)
-}
