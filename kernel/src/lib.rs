@@ -14,6 +14,10 @@ pub mod panic;
 #[cfg(target_os = "none")]
 mod start;
 
+pub mod kthread;
+pub mod queue;
+pub mod sync;
+
 #[cfg(target_os = "none")]
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};
 #[cfg(target_os = "none")]

@@ -1,0 +1,3 @@
+//! What cores share: the atomics façade here; locks and user primitives beside it.
+
+pub mod atomic;
