@@ -50,7 +50,8 @@ pub(super) fn calibrate(pm_timer: Option<u16>) {
     let reference = pm_timer.map_or_else(Reference::pit, Reference::PmTimer);
     let measured = measure(&reference);
     let hertz = known_hertz().filter(|&hertz| near(hertz, measured.tsc)).unwrap_or(measured.tsc);
-    TICKS_PER_NANO.store((u128::from(hertz) << 32).div_ceil(NANOS.into()) as u64, Ordering::Relaxed);
+    TICKS_PER_NANO
+        .store((u128::from(hertz) << 32).div_ceil(NANOS.into()) as u64, Ordering::Relaxed);
     NANOS_PER_TICK.store(((u128::from(NANOS) << 32) / u128::from(hertz)) as u64, Ordering::Relaxed);
     lapic::set_timer_hertz(measured.lapic);
 }
@@ -111,8 +112,9 @@ fn measure(reference: &Reference) -> Speeds {
         core::hint::spin_loop();
     };
     lapic::ready_timer();
-    let per_second =
-        |count: u64| (u128::from(count) * u128::from(reference.hertz()) / u128::from(elapsed)) as u64;
+    let per_second = |count: u64| {
+        (u128::from(count) * u128::from(reference.hertz()) / u128::from(elapsed)) as u64
+    };
     Speeds { tsc: per_second(last.tsc - first.tsc), lapic: per_second(first.lapic - last.lapic) }
 }
 

@@ -17,7 +17,7 @@ use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable};
 use x86_64::structures::tss::TaskStateSegment;
 
-use super::{timer, trap};
+use super::{timer, vectors};
 
 /// Exception stacks of a core: every interrupt and exception changes stacks, because it may come
 /// while RSP points at a page of a goroutine's stack that is not there yet, and a fault while the
@@ -133,7 +133,7 @@ pub unsafe fn init_core(block: &'static CoreBlock) {
     unsafe { descriptor_tables(block) };
     block.this.store(core::ptr::from_ref(block) as usize, Ordering::Relaxed);
     GsBase::write(VirtAddr::from_ptr(block));
-    trap::load_vectors();
+    vectors::load();
 }
 
 /// Paging with NX and write protection, SSE, XSAVE where there is any.

@@ -18,7 +18,9 @@ fn seed() -> Option<u64> {
     for _ in 0..TRIES {
         let (word, valid): (u64, u8);
         // SAFETY: the CPU has the instruction; it touches registers only.
-        unsafe { asm!("rdseed {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack)) };
+        unsafe {
+            asm!("rdseed {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack))
+        };
         if valid != 0 {
             return Some(word);
         }
@@ -34,7 +36,9 @@ fn rand() -> Option<u64> {
     for _ in 0..TRIES {
         let (word, valid): (u64, u8);
         // SAFETY: the CPU has the instruction; it touches registers only.
-        unsafe { asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack)) };
+        unsafe {
+            asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) valid, options(nomem, nostack))
+        };
         if valid != 0 {
             return Some(word);
         }

@@ -17,7 +17,9 @@ pub fn freeze_others() {
     // SeqCst: before the NMIs, whose handlers read it (`is_freezing`).
     FREEZING.store(true, Ordering::SeqCst);
     let here = cpu::block().index();
-    for index in (0..platform::cores()).filter(|&index| index != here && platform::is_started(index)) {
+    for index in
+        (0..platform::cores()).filter(|&index| index != here && platform::is_started(index))
+    {
         command(index, lapic::Command::Nmi);
     }
 }

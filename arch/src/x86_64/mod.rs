@@ -1,8 +1,8 @@
 //! The surface on x86_64: PC machines with local APICs.
 //!
-//! The public files are those of every CPU; `lapic`, `acpi`, `preempt` and `startup` are this
-//! machine's own: the local interrupt controller, the firmware tables, the stub that preempted
-//! code runs through, and the way of other cores from real mode into the kernel.
+//! The public files are those of every CPU. This one's own are `vectors`, the way into `trap`;
+//! `preempt`, the stub that preempted code runs through; `lapic`, the local interrupt controller;
+//! `acpi`, the firmware's tables; `startup`, the way of other cores from real mode to the kernel.
 
 pub mod clock;
 pub mod console;
@@ -21,3 +21,4 @@ mod acpi;
 mod lapic;
 mod preempt;
 mod startup;
+mod vectors;

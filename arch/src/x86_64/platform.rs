@@ -18,8 +18,11 @@ pub fn init(
     map: &mut dyn FnMut(PhysAddr, usize) -> usize,
 ) -> Result<Machine, &'static str> {
     let Firmware::Acpi { rsdp, start_page } = firmware else {
-        return Err("no ACPI tables");
+        return Err("a PC is described by ACPI");
     };
+    if rsdp.0 == 0 {
+        return Err("the loader found no ACPI tables");
+    }
     let mut found = [0; MAX_CORES];
     let mut count = 0;
     let tables = acpi::read(rsdp, map, &mut |id| {

@@ -150,8 +150,7 @@ pub unsafe fn start_core(
     if WAITING.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return Err("another core is being started or did not answer");
     }
-    let Some(tables) =
-        Table(root).translate(TABLES.0.get() as usize).filter(|pa| pa.0 < 1 << 32)
+    let Some(tables) = Table(root).translate(TABLES.0.get() as usize).filter(|pa| pa.0 < 1 << 32)
     else {
         WAITING.store(0, Ordering::Release);
         return Err("the image is not below 4 GiB");
@@ -178,8 +177,8 @@ unsafe fn build_tables(tables: PhysAddr, root: PhysAddr) {
         top[0] = below(1);
         directories[0] = below(2);
         pages[0] = Pte::leaf(PhysAddr(0), Access::Execute, 1).0;
-        for slot in ENTRIES / 2..ENTRIES {
-            top[slot] = kernel.add(slot).read_volatile();
+        for (slot, entry) in top.iter_mut().enumerate().skip(ENTRIES / 2) {
+            *entry = kernel.add(slot).read_volatile();
         }
     }
 }
