@@ -23,6 +23,8 @@ pub const KSTACKS: usize = 0xffff_d000_0000_0000;
 pub const MMIO: usize = 0xffff_e000_0000_0000;
 /// End of [`MMIO`], exclusive.
 pub const MMIO_END: usize = 0xffff_f000_0000_0000;
+/// The console's registers, on CPUs that have them in memory: the last page of [`MMIO`].
+pub const CONSOLE: usize = MMIO_END - PAGE;
 /// The image: linked at a small offset from here.
 pub const IMAGE: usize = 0xffff_ffff_8000_0000;
 

@@ -212,19 +212,19 @@ pub mod ipi {
 /// Page-table entries and TLBs; the walker is [`crate::table`].
 #[cfg(target_os = "none")]
 pub mod paging {
+    /// One entry: `EMPTY`, `table(pa)`, `leaf(pa, Access, level)`, `is_present`, `is_leaf(level)`,
+    /// `addr`.
+    pub use crate::imp::paging::Pte;
     /// Loads a root on this core and drops what the TLB knew: `unsafe fn(PhysAddr)`.
     pub use crate::imp::paging::activate;
     /// Drops everything that this core's TLB knows.
     pub use crate::imp::paging::flush_all;
     /// Drops one page from this core's TLB: `fn(addr: usize)`.
     pub use crate::imp::paging::flush_page;
-    /// One entry: `EMPTY`, `table(pa)`, `leaf(pa, Access, level)`, `is_present`, `is_leaf(level)`,
-    /// `addr`.
-    pub use crate::imp::paging::Pte;
-    /// Orders table writes before the accesses that need them, on this core.
-    pub use crate::imp::paging::sync;
     /// Whether leaves of 1 GiB may be used.
     pub use crate::imp::paging::has_huge_pages;
+    /// Orders table writes before the accesses that need them, on this core.
+    pub use crate::imp::paging::sync;
 
     /// What a mapping allows.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -243,6 +243,10 @@ pub mod paging {
 /// The console and the end of the machine.
 #[cfg(target_os = "none")]
 pub mod console {
+    /// Registers that printing needs, where a CPU has them in memory: address, physical address,
+    /// bytes. `boot` has mapped them; the kernel's own tables must map them too, at that address,
+    /// as `Access::Device`: `fn() -> Option<(usize, PhysAddr, usize)>`.
+    pub use crate::imp::console::early_device;
     /// Writes bytes to the first serial port, waiting for it; takes no lock.
     pub use crate::imp::console::write;
 }

@@ -4,6 +4,8 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use x86_64::instructions::port::Port;
 
+use crate::layout::PhysAddr;
+
 const COM1: u16 = 0x3f8;
 /// Bytes that the transmitter takes at once when it is empty.
 const FIFO: usize = 16;
@@ -35,6 +37,11 @@ fn set_up() {
     for (register, value) in [(1, 0), (3, 0x80), (0, 1), (1, 0), (3, 0x03), (2, 0x07), (4, 0x03)] {
         put(register, value);
     }
+}
+
+/// Nothing to map: the port is in the I/O space.
+pub fn early_device() -> Option<(usize, PhysAddr, usize)> {
+    None
 }
 
 /// Writes bytes to the first serial port, waiting for it; takes no lock.
