@@ -17,6 +17,7 @@ mod start;
 pub mod kthread;
 pub mod queue;
 pub mod sync;
+pub mod trace;
 
 #[cfg(target_os = "none")]
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};

@@ -1,0 +1,132 @@
+//! The dump of a failure: whose traceback is shown, and in which order. Go: `dopanic_m`,
+//! `tracebackothers`.
+
+use core::fmt::{self, Write};
+use core::ops::Range;
+
+use burrow_arch::context::Registers;
+use burrow_arch::layout::PAGE;
+
+use super::down::{Blame, Failure};
+use super::goroutines::{self, Current, Goroutine};
+use super::rows::Rows;
+use super::traceback::{Header, Level, Printer};
+use super::unwind::{Pc, Stacks, Walk};
+use super::{freeze, image};
+
+/// Writes the dump.
+pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
+    let Shown { level, others } = shown(failure.blame);
+    if level == Level::None {
+        return Ok(());
+    }
+    let current = goroutines::current();
+    let mut rows = Rows::new(image::tables());
+    let mut printer = Printer { out, rows: &mut rows, symbols: image::symbols(), level };
+    let first = current.goroutine.as_ref().filter(|_| !current.on_g0);
+    let from = walk(failure.registers, failure.kind, &current, None);
+    match first {
+        Some(goroutine) => {
+            printer.out.write_char('\n')?;
+            header(&mut printer, goroutine)?;
+            printer.stack(&from)?;
+            created_by(&mut printer, goroutine)?;
+        }
+        None if level >= Level::System || failure.blame == Blame::Runtime => {
+            printer.out.write_str("\nruntime stack:\n")?;
+            printer.stack(&from)?;
+        }
+        None => {}
+    }
+    if others || first.is_none() {
+        show_others(&mut printer, &current)?;
+    }
+    Ok(())
+}
+
+/// Where a failure on the way down happened, and nothing else.
+pub fn runtime_stack(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
+    let mut rows = Rows::new(image::tables());
+    let symbols = image::symbols();
+    let mut printer = Printer { out, rows: &mut rows, symbols, level: Level::System };
+    printer.out.write_str("\nruntime stack:\n")?;
+    printer.stack(&walk(failure.registers, failure.kind, &Current::default(), None))
+}
+
+/// Every goroutine but the one that was shown, that of this core's M first.
+fn show_others(printer: &mut Printer<'_>, current: &Current) -> fmt::Result {
+    let mut result = Ok(());
+    let own = current.goroutine.as_ref();
+    if let Some(goroutine) = own.filter(|_| current.on_g0) {
+        other(printer, goroutine)?;
+    }
+    goroutines::for_each(&mut |goroutine| {
+        let is_shown = own.is_some_and(|own| own.g == goroutine.g);
+        let is_hidden = goroutine.system && printer.level < Level::System;
+        if result.is_ok() && !is_shown && !is_hidden {
+            result = other(printer, goroutine);
+        }
+    });
+    result
+}
+
+fn other(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+    printer.out.write_char('\n')?;
+    header(printer, goroutine)?;
+    let stack = Some(&goroutine.stack);
+    let nowhere = Current::default();
+    if let Some(registers) = &goroutine.registers {
+        printer.stack(&walk(registers, Pc::Return, &nowhere, stack))?;
+    } else if let Some(stopped) = freeze::stopped_at(goroutine.g) {
+        printer.stack(&walk(&stopped.registers, stopped.kind, &nowhere, stack))?;
+    } else {
+        printer.out.write_str("\tgoroutine running on other thread; stack unavailable\n")?;
+    }
+    created_by(printer, goroutine)
+}
+
+fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+    let waits = match goroutine.since {
+        0 => 0,
+        since => burrow_arch::clock::nanotime().saturating_sub(since),
+    };
+    printer.header(&Header {
+        id: goroutine.id,
+        g: goroutine.g,
+        m: goroutine.m,
+        status: goroutine.status,
+        minutes: waits / 60_000_000_000,
+        locked: goroutine.locked,
+    })
+}
+
+fn created_by(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+    match goroutine.created_by {
+        (_, 0) => Ok(()),
+        (parent, pc) => printer.created_by(parent, pc),
+    }
+}
+
+/// A walk from there, over the stacks that its code may be on.
+fn walk(registers: &Registers, kind: Pc, current: &Current, stack: Option<&Range<usize>>) -> Walk {
+    let sp = registers.r[Registers::SP];
+    let own = stack.or(current.goroutine.as_ref().map(|g| &g.stack)).cloned().unwrap_or(0..0);
+    // An exception stack, or that of a core that was just started: the page of the stack pointer
+    // is surely there.
+    let page = sp & !(PAGE - 1)..(sp | (PAGE - 1)).saturating_add(1);
+    let stacks = Stacks::new(&[own, current.system_stack.clone(), image::bounds(), page]);
+    Walk::new(image::COLUMNS, &registers.r, registers.pc, kind, stacks)
+}
+
+/// What is shown.
+struct Shown {
+    level: Level,
+    /// Also the goroutines that did not fail.
+    others: bool,
+}
+
+/// By the one to blame and the setting. Go: `gotraceback`.
+fn shown(blame: Blame) -> Shown {
+    let level = if blame == Blame::Runtime { Level::System } else { Level::Program };
+    Shown { level, others: true }
+}

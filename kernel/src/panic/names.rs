@@ -1,0 +1,126 @@
+//! Which functions a traceback shows (Go: `showframe`).
+//!
+//! At the default level the reader sees the program: what belongs to the runtime is left out, and
+//! so is the language's own machinery at the innermost end (the function in `core` that noticed the
+//! index out of range) and around closures.
+
+/// Crates that are the runtime.
+const RUNTIME: &[&str] = &[
+    "burrow_kernel",
+    "burrow_arch",
+    "burrow_boot",
+    "compiler_builtins",
+    "gimli",
+    "linked_list_allocator",
+    "spin",
+    "unwinding",
+];
+
+/// What a function is to a traceback.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Shown.
+    Program,
+    /// Shown unless it would be the innermost: `core` and its kin.
+    Library,
+    /// Where panics begin: shown as `panic` between others, so that a deferred call is told from
+    /// the code that panicked.
+    Panic,
+    /// Not shown.
+    Runtime,
+}
+
+impl Role {
+    /// The role of the function with that name.
+    pub fn of(name: &str) -> Self {
+        if is_panic(name) {
+            return Self::Panic;
+        }
+        // No path: assembly and entry points.
+        if !name.contains("::") || is_wrapper(name) {
+            return Self::Runtime;
+        }
+        match crate_of(name) {
+            "core" if name.contains("core::panicking::") => Self::Runtime,
+            "core" | "alloc" | "std" => Self::Library,
+            "__rustc" => Self::Runtime,
+            name if RUNTIME.contains(&name) => Self::Runtime,
+            _ => Self::Program,
+        }
+    }
+
+    /// Whether it is shown by default, if `shown` frames were before it.
+    pub fn is_shown(self, shown: usize) -> bool {
+        match self {
+            Self::Program => true,
+            Self::Library | Self::Panic => shown > 0,
+            Self::Runtime => false,
+        }
+    }
+}
+
+/// The name as a traceback shows it.
+pub fn shown(name: &str) -> &str {
+    if is_panic(name) { "panic" } else { name }
+}
+
+fn is_panic(name: &str) -> bool {
+    matches!(name, "core::panicking::panic_fmt" | "burrow::panic_any")
+}
+
+/// Calls through function objects and drop glue: nobody wrote them.
+fn is_wrapper(name: &str) -> bool {
+    name.contains("core::ops::function::Fn") && name.contains("::call")
+        || name.contains("core::ptr::drop_in_place")
+        || name.starts_with("burrow::__")
+        || name.ends_with("::__burrow_main")
+}
+
+/// The crate of a path, also of `<crate::Type as Trait>::f`.
+fn crate_of(name: &str) -> &str {
+    let path = name.trim_start_matches(['<', '&', '*', '[', '(']);
+    let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);
+    path.split_once("::").map_or(path, |(first, _)| first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_shown_and_the_runtime_is_not() {
+        for (name, role) in [
+            ("hello::main", Role::Program),
+            ("hello::main::{closure#0}", Role::Program),
+            ("<hello::Tree as core::fmt::Debug>::fmt", Role::Program),
+            ("burrow::time::sleep", Role::Program),
+            ("burrow_tests::spawn::many", Role::Program),
+            ("burrow::__start", Role::Runtime),
+            ("__burrow_main", Role::Runtime),
+            ("hello::_::__burrow_main", Role::Runtime),
+            ("burrow_kernel::sched::park::gopark", Role::Runtime),
+            ("<burrow_kernel::chan::Chan<u32>>::recv", Role::Runtime),
+            ("<&mut burrow_kernel::g::G as core::fmt::Debug>::fmt", Role::Runtime),
+            ("memcpy", Role::Runtime),
+            ("__rustc::rust_begin_unwind", Role::Runtime),
+            ("core::panicking::panic_bounds_check", Role::Runtime),
+            ("core::panicking::panic_fmt", Role::Panic),
+            ("core::slice::index::slice_index_fail", Role::Library),
+            ("<alloc::vec::Vec<u8>>::push", Role::Library),
+            (
+                "<hello::main::{closure#0} as core::ops::function::FnOnce<()>>::call_once",
+                Role::Runtime,
+            ),
+            ("core::ptr::drop_in_place::<hello::Guard>", Role::Runtime),
+        ] {
+            assert_eq!(Role::of(name), role, "{name}");
+        }
+    }
+
+    #[test]
+    fn panic_is_shown_between_frames_only() {
+        assert!(!Role::Panic.is_shown(0));
+        assert!(Role::Panic.is_shown(1));
+        assert_eq!(shown("core::panicking::panic_fmt"), "panic");
+    }
+}

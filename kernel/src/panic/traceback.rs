@@ -1,0 +1,273 @@
+//! Tracebacks in Go's layout.
+//!
+//! ```text
+//! goroutine 7 [sleep, 2 minutes]:
+//! hello::wait(...)
+//!         examples/src/bin/hello.rs:12
+//! hello::main(...)
+//!         examples/src/bin/hello.rs:7 +0x4c
+//! created by hello::main in goroutine 1
+//!         examples/src/bin/hello.rs:6 +0x20
+//! ```
+//!
+//! Inlined frames have no offset, because the program counter is in their caller. Differs from Go:
+//! no argument words, `(...)` stands for all.
+//!
+//! Everything is written as it is found; of a stack with more than 100 frames the innermost and
+//! outermost 50 are shown, which takes counting them first.
+
+use core::fmt::{self, Write};
+
+use super::names::{self, Role};
+use super::rows::Rows;
+use super::symbols::{Line, Symbols};
+use super::unwind::{Frame, Pc, Walk};
+
+/// Frames shown at either end of a long stack. Go: `tracebackInnerFrames`, `tracebackOuterFrames`.
+const END_FRAMES: usize = 50;
+/// Addresses whose shown frames are remembered while they are counted.
+const COUNTED: usize = 32;
+
+/// How much is shown. Go: the `level` of `GOTRACEBACK`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// Nothing.
+    None = 0,
+    /// The program's frames and goroutines.
+    Program = 1,
+    /// The runtime's too, with addresses.
+    System = 2,
+}
+
+/// What the header line tells.
+pub struct Header<'a> {
+    /// Go: `goid`.
+    pub id: u64,
+    /// The G's address, and its M's number and address.
+    pub g: usize,
+    /// See `g`.
+    pub m: Option<(u64, usize)>,
+    /// Status or wait reason.
+    pub status: &'a str,
+    /// Whole minutes that it waits.
+    pub minutes: u64,
+    /// Locked to its M.
+    pub locked: bool,
+}
+
+/// Writes tracebacks.
+pub struct Printer<'a> {
+    /// Where to.
+    pub out: &'a mut dyn Write,
+    /// The image's unwind tables.
+    pub rows: &'a mut Rows<'a>,
+    /// The image's symbols, if it has any.
+    pub symbols: Option<Symbols<'a>>,
+    /// How much.
+    pub level: Level,
+}
+
+/// Which frames are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Show {
+    Program,
+    All,
+}
+
+/// Where in a list of frames to begin and to end.
+struct Part {
+    skip: usize,
+    most: usize,
+}
+
+/// How far a pass came.
+struct Passed {
+    /// Frames shown or skipped.
+    frames: usize,
+    /// Of these, in the physical frame where it stopped.
+    in_last: usize,
+}
+
+impl Printer<'_> {
+    /// `goroutine N [status, M minutes, locked to thread]:`
+    pub fn header(&mut self, header: &Header<'_>) -> fmt::Result {
+        write!(self.out, "goroutine {}", header.id)?;
+        if self.level >= Level::System {
+            write!(self.out, " gp={:#x}", header.g)?;
+            match header.m {
+                Some((id, m)) => write!(self.out, " m={id} mp={m:#x}")?,
+                None => self.out.write_str(" m=nil")?,
+            }
+        }
+        write!(self.out, " [{}", header.status)?;
+        if header.minutes >= 1 {
+            write!(self.out, ", {} minutes", header.minutes)?;
+        }
+        if header.locked {
+            self.out.write_str(", locked to thread")?;
+        }
+        self.out.write_str("]:\n")
+    }
+
+    /// The frames from `walk` on.
+    pub fn stack(&mut self, walk: &Walk) -> fmt::Result {
+        let show = if self.level >= Level::System { Show::All } else { Show::Program };
+        // A stack of nothing but runtime frames is shown all the same.
+        if self.frames(walk, show)? == 0 {
+            self.frames(walk, Show::All)?;
+        }
+        Ok(())
+    }
+
+    /// `created by FUNC in goroutine N` and its place.
+    pub fn created_by(&mut self, parent: u64, pc: usize) -> fmt::Result {
+        let Some(function) = self.symbols.and_then(|symbols| symbols.function(pc - 1)) else {
+            return Ok(());
+        };
+        let mut lines = self.symbols.into_iter().flat_map(|symbols| symbols.lines(pc - 1));
+        // `go` itself may be inlined into the code that called it.
+        let shown = lines.find(|line| self.level >= Level::System || is_program(line));
+        let Some(line) = shown else { return Ok(()) };
+        write!(self.out, "created by {}", names::shown(line.func))?;
+        if parent != 0 {
+            write!(self.out, " in goroutine {parent}")?;
+        }
+        let offset = pc - function.start;
+        writeln!(self.out, "\n\t{}:{} +{offset:#x}", line.file, line.line)
+    }
+
+    /// All frames, or both ends of a long stack. Gives the number shown.
+    fn frames(&mut self, walk: &Walk, show: Show) -> Result<usize, fmt::Error> {
+        let mut inner = walk.clone();
+        let passed = self.pass(&mut inner, show, Part { skip: 0, most: END_FRAMES })?;
+        if passed.frames < END_FRAMES {
+            return Ok(passed.frames);
+        }
+        let left = self.count(inner.clone(), show);
+        let hidden = left.saturating_sub(passed.in_last + END_FRAMES);
+        if hidden > 0 {
+            writeln!(self.out, "...{hidden} frames elided...")?;
+        }
+        let outer = Part { skip: passed.in_last + hidden, most: END_FRAMES };
+        self.pass(&mut inner, show, outer)?;
+        Ok(passed.frames)
+    }
+
+    /// Shows a part of the frames; stops at the physical frame where the part ends.
+    fn pass(&mut self, walk: &mut Walk, show: Show, mut part: Part) -> Result<Passed, fmt::Error> {
+        let mut passed = Passed { frames: 0, in_last: 0 };
+        while let Some(frame) = walk.frame() {
+            passed.in_last = 0;
+            let known = self.symbols.map(|symbols| symbols.lines(frame.lookup()));
+            let mut any = false;
+            for line in known.into_iter().flatten() {
+                any = true;
+                if show == Show::Program && !Role::of(line.func).is_shown(passed.frames) {
+                    continue;
+                }
+                if part.most == 0 {
+                    return Ok(passed);
+                }
+                passed.frames += 1;
+                passed.in_last += 1;
+                if part.skip > 0 {
+                    part.skip -= 1;
+                    continue;
+                }
+                part.most -= 1;
+                self.line(walk, &frame, &line)?;
+            }
+            if !any && (show == Show::All || self.is_shown_unlined(&frame, passed.frames)) {
+                if part.most == 0 {
+                    return Ok(passed);
+                }
+                passed.frames += 1;
+                passed.in_last += 1;
+                if part.skip > 0 {
+                    part.skip -= 1;
+                } else {
+                    part.most -= 1;
+                    self.unlined(walk, &frame)?;
+                }
+            }
+            walk.advance(self.rows);
+        }
+        passed.in_last = 0;
+        Ok(passed)
+    }
+
+    /// How many frames would be shown from there on.
+    fn count(&mut self, mut walk: Walk, show: Show) -> usize {
+        let mut counted = [(0, 0); COUNTED];
+        let mut total = 0;
+        while let Some(frame) = walk.frame() {
+            let slot = &mut counted[(frame.pc ^ frame.pc >> 5) % COUNTED];
+            if slot.0 != frame.pc {
+                let lines = self.symbols.into_iter().flat_map(|s| s.lines(frame.lookup()));
+                let (mut all, mut shown) = (0, 0);
+                for line in lines {
+                    all += 1;
+                    shown +=
+                        usize::from(show == Show::All || Role::of(line.func).is_shown(END_FRAMES));
+                }
+                if all == 0 {
+                    let unlined = show == Show::All || self.is_shown_unlined(&frame, END_FRAMES);
+                    shown = usize::from(unlined);
+                }
+                *slot = (frame.pc, shown);
+            }
+            total += slot.1;
+            walk.advance(self.rows);
+        }
+        total
+    }
+
+    /// A frame of the source.
+    fn line(&mut self, walk: &Walk, frame: &Frame, line: &Line<'_>) -> fmt::Result {
+        write!(self.out, "{}(...)\n\t{}:{}", names::shown(line.func), line.file, line.line)?;
+        if !line.inlined {
+            self.offset(walk, frame)?;
+        }
+        self.out.write_char('\n')
+    }
+
+    /// A frame of a function without lines (assembly), or of nobody knows what.
+    fn unlined(&mut self, walk: &Walk, frame: &Frame) -> fmt::Result {
+        match self.symbols.and_then(|symbols| symbols.function(frame.lookup())) {
+            Some(function) => write!(self.out, "{}(...)\n\t?:0", function.name)?,
+            None => write!(self.out, "{:#x}(...)\n\t?:0", frame.pc)?,
+        }
+        self.offset(walk, frame)?;
+        self.out.write_char('\n')
+    }
+
+    /// ` +0xOFF`, and the addresses where they are wanted.
+    fn offset(&mut self, walk: &Walk, frame: &Frame) -> fmt::Result {
+        let function = self.symbols.and_then(|symbols| symbols.function(frame.lookup()));
+        if let Some(function) = function
+            && frame.pc > function.start
+        {
+            write!(self.out, " +{:#x}", frame.pc - function.start)?;
+        }
+        if self.level >= Level::System {
+            let fp = walk.cfa(self.rows).unwrap_or(0);
+            write!(self.out, " fp={fp:#x} sp={:#x} pc={:#x}", frame.sp, frame.pc)?;
+        }
+        Ok(())
+    }
+
+    /// Without symbols every address is worth showing; with them, only functions of the program.
+    fn is_shown_unlined(&self, frame: &Frame, shown: usize) -> bool {
+        match self.symbols {
+            None => true,
+            Some(symbols) => match symbols.function(frame.lookup()) {
+                Some(function) => Role::of(function.name).is_shown(shown),
+                None => frame.kind == Pc::Exact,
+            },
+        }
+    }
+}
+
+fn is_program(line: &Line<'_>) -> bool {
+    Role::of(line.func).is_shown(0)
+}
