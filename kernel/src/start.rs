@@ -5,6 +5,7 @@ use crate::console::print;
 
 /// Where every boot protocol arrives, on the boot core's first stack with interrupts masked.
 pub fn start(boot: BootInfo) -> ! {
+    crate::panic::init(boot.image);
     print(format_args!("burrow: {} boot\n", boot.protocol));
     for region in boot.memory {
         print(format_args!("{:#x}..{:#x} {:?}\n", region.start.0, region.end.0, region.kind));

@@ -31,6 +31,10 @@ pub mod image;
 #[cfg(target_os = "none")]
 pub use fatal::{fatal, out_of_memory, throw};
 
+// The personality routine that landing pads name; images do not link without it.
+#[cfg(target_os = "none")]
+use unwinding as _;
+
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};
 
