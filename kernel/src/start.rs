@@ -5,6 +5,8 @@ use crate::console::print;
 
 /// Where every boot protocol arrives, on the boot core's first stack with interrupts masked.
 pub fn start(boot: BootInfo) -> ! {
+    // SAFETY: first thing on this core; the static block lives for ever.
+    unsafe { burrow_arch::cpu::init_core(burrow_arch::cpu::CoreBlock::boot()) };
     crate::panic::init(boot.image);
     print(format_args!("burrow: {} boot\n", boot.protocol));
     for region in boot.memory {
