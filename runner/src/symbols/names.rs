@@ -1,0 +1,55 @@
+//! Names as a reader wants them: functions demangled, files without the machine they came from.
+
+/// A mangled name without its hash or crate numbers.
+pub fn function(raw: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(raw))
+}
+
+/// Inside the workspace: relative to it. From the compiler's sources: `core/src/..`. From a
+/// registry: `name-1.2.3/src/..`.
+pub fn file(path: &str, root: &str) -> String {
+    let path = path.replace('\\', "/");
+    if let Some(rest) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) {
+        return rest.into();
+    }
+    if let Some((_, rest)) = path.split_once("/library/") {
+        return rest.into();
+    }
+    if let Some((_, rest)) = path.split_once("/registry/src/") {
+        return rest.split_once('/').map_or(rest, |(_, inside)| inside).into();
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_lose_their_hash() {
+        let raw = "_ZN13burrow_kernel5start5start17h0123456789abcdefE";
+        assert_eq!(function(raw), "burrow_kernel::start::start");
+        assert_eq!(
+            function("_RNvNtCs1234_13burrow_kernel5start5begin"),
+            "burrow_kernel::start::begin"
+        );
+        assert_eq!(function("async_preempt"), "async_preempt");
+    }
+
+    #[test]
+    fn files_lose_the_machine() {
+        let root = "/home/me/burrow";
+        for (path, short) in [
+            ("/home/me/burrow/kernel/src/start.rs", "kernel/src/start.rs"),
+            ("/home/me/burrow-two/a.rs", "/home/me/burrow-two/a.rs"),
+            ("/usr/lib/rustlib/src/rust/library/core/src/fmt/mod.rs", "core/src/fmt/mod.rs"),
+            ("/rustc/ac68/library/alloc/src/vec/mod.rs", "alloc/src/vec/mod.rs"),
+            (
+                "/root/.cargo/registry/src/index-1949/spin-0.10.0/src/lib.rs",
+                "spin-0.10.0/src/lib.rs",
+            ),
+        ] {
+            assert_eq!(file(path, root), short);
+        }
+    }
+}
