@@ -55,7 +55,7 @@ fn inspect(socket: &Path, blob: Option<&Blob<'_>>) -> io::Result<String> {
 fn callers(qmp: &mut Qmp, core: &Core) -> io::Result<Vec<u64>> {
     let mut callers: Vec<u64> = Vec::new();
     let mut frame = core.frame;
-    while callers.len() < DEPTH && frame != 0 && frame % 8 == 0 {
+    while callers.len() < DEPTH && frame != 0 && frame.is_multiple_of(8) {
         let [next, address] = match words(&qmp.monitor(&format!("x/2gx {frame:#x}"))?)[..] {
             [next, address, ..] => [next, address],
             _ => break,

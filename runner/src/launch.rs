@@ -8,7 +8,6 @@ use crate::args::Options;
 use crate::failure::{Failure, Result};
 use crate::machine::command::{Channels, Media, arguments};
 use crate::machine::{Arch, Boot, Machine};
-use crate::scratch::Scratch;
 use crate::vm::{self, Console, End};
 use crate::workspace::{Workspace, find};
 use crate::{cargo, disk, image, interrupt};
@@ -77,7 +76,7 @@ fn boot(workspace: &Workspace, machine: &Machine, elf: &Path, options: &Options)
     let media = media(workspace, machine, elf)?;
     let line = command_line(&options.append, &options.image_args);
     if options.dry_run {
-        println!("{}", dry_run(machine, &media, &line)?);
+        println!("{}", dry_run(machine, &media, &line));
         return Ok(0);
     }
     if let Some(port) = machine.gdb {
@@ -102,12 +101,15 @@ fn leave(end: &End, limit: Option<Duration>) -> Result<u8> {
     }
 }
 
-fn dry_run(machine: &Machine, media: &Media, line: &str) -> Result<String> {
-    let scratch = Scratch::new()?;
+/// The command that a run would give, for a terminal: the exit channel shows there too.
+fn dry_run(machine: &Machine, media: &Media, line: &str) -> String {
+    let qmp = std::env::temp_dir().join("burrow-qmp");
+    let channels = Channels { exit: "/dev/stderr".into(), qmp };
     let mut words = vec![machine.arch.qemu()];
-    let args = arguments(machine, media, line, &Channels::inside(scratch.path()));
-    words.extend(args.iter().map(|arg| shell(&arg.to_string_lossy())));
-    Ok(words.join(" "))
+    words.extend(
+        arguments(machine, media, line, &channels).iter().map(|a| shell(&a.to_string_lossy())),
+    );
+    words.join(" ")
 }
 
 /// A word as a shell takes it.

@@ -13,12 +13,25 @@ pub fn file(path: &str, root: &str) -> String {
         return rest.into();
     }
     if let Some((_, rest)) = path.split_once("/library/") {
-        return rest.into();
+        return straight(rest);
     }
     if let Some((_, rest)) = path.split_once("/registry/src/") {
         return rest.split_once('/').map_or(rest, |(_, inside)| inside).into();
     }
     path
+}
+
+/// Without detours: `core/src/../../stdarch/x.rs` is `stdarch/x.rs`.
+fn straight(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        if part == ".." && !parts.is_empty() {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 #[cfg(test)]
@@ -43,6 +56,7 @@ mod tests {
             ("/home/me/burrow/kernel/src/start.rs", "kernel/src/start.rs"),
             ("/home/me/burrow-two/a.rs", "/home/me/burrow-two/a.rs"),
             ("/usr/lib/rustlib/src/rust/library/core/src/fmt/mod.rs", "core/src/fmt/mod.rs"),
+            ("/usr/src/rustc-1.96.0/library/core/src/../../stdarch/a.rs", "stdarch/a.rs"),
             ("/rustc/ac68/library/alloc/src/vec/mod.rs", "alloc/src/vec/mod.rs"),
             (
                 "/root/.cargo/registry/src/index-1949/spin-0.10.0/src/lib.rs",
