@@ -15,7 +15,9 @@ pub mod panic;
 mod start;
 
 pub mod kthread;
+pub mod mem;
 pub mod queue;
+pub mod stack;
 pub mod sync;
 pub mod trace;
 

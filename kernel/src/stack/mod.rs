@@ -1,0 +1,50 @@
+//! Goroutine stacks (DESIGN §4): virtual slots, mapped from the top on demand.
+//!
+//! - [`geometry`]: where slots lie and which addresses may be used,
+//! - `slots`: [`alloc`] and [`free`],
+//! - `growth`: [`fault`] and [`ensure`], the only page tables that change without a lock,
+//! - `shrink`: [`shrink`] gives back what lies below the stack pointer; [`limbo`] and `epoch` say
+//!   when the frames may be used again.
+//!
+//! Who may change the entries of a slot: the goroutine's owner by its status, that is the core
+//! that runs it (faults, `ensure`), or whoever holds it while it does not run (`shrink`, `free`).
+//! The frames of pages given back are taken away by [`reclaim`] on any core, by compare-and-swap
+//! against the owner. Tables, once there, stay with the slot.
+
+pub mod geometry;
+pub mod limbo;
+
+#[cfg(target_os = "none")]
+pub mod epoch;
+#[cfg(target_os = "none")]
+mod growth;
+#[cfg(target_os = "none")]
+mod shrink;
+#[cfg(target_os = "none")]
+mod slots;
+
+pub use geometry::{Reach, Stack};
+
+#[cfg(target_os = "none")]
+pub use epoch::{flush_epoch, idle_enter, idle_exit};
+#[cfg(target_os = "none")]
+pub use growth::{Verdict, ensure, fault};
+#[cfg(target_os = "none")]
+pub use shrink::{reclaim, shrink, trim};
+#[cfg(target_os = "none")]
+pub use slots::{alloc, free};
+
+/// What a goroutine's stack may grow to if nothing else was asked for.
+pub const DEFAULT_MAX_STACK: usize = 1 << 20;
+/// The same for the main goroutine.
+pub const MAIN_MAX_STACK: usize = 64 << 20;
+
+/// Bytes of stack pages in use or waiting for [`reclaim`].
+#[cfg(target_os = "none")]
+pub fn mapped_bytes() -> usize {
+    MAPPED.load(core::sync::atomic::Ordering::Relaxed) * burrow_arch::layout::PAGE
+}
+
+/// Pages of slots that have a frame.
+#[cfg(target_os = "none")]
+static MAPPED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);

@@ -1,0 +1,187 @@
+//! Giving stack pages back (Go: `shrinkstack`, `stackfree`).
+//!
+//! A page given back is unmapped at once, but its frame stays noted in the entry ([`limbo`]) and
+//! in the current batch until every core has flushed ([`epoch`]). Batches are frames themselves,
+//! chained through their first words.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use burrow_arch::layout::{PAGE, PhysAddr};
+use burrow_arch::paging::Pte;
+use burrow_arch::table::LEAF;
+
+use super::geometry::Stack;
+use super::{MAPPED, epoch, limbo};
+use crate::mem::{frames, space};
+use crate::sync::{Rank, SpinLock};
+
+/// Bytes at a stack's top that stay mapped when its goroutine ends, so that short-lived goroutines
+/// neither unmap nor fault (law 12).
+const KEPT_AT_EXIT: usize = 4 * PAGE;
+
+/// Entries in a batch.
+const ENTRIES: usize = PAGE / size_of::<usize>() - 3;
+
+/// Pages given back in one epoch: lives in a frame of its own.
+#[repr(C)]
+struct Batch {
+    /// The next younger one.
+    next: *mut Batch,
+    epoch: u64,
+    count: usize,
+    /// Addresses of the pages' entries.
+    entries: [usize; ENTRIES],
+}
+
+/// Batches, oldest first; pages go into the youngest.
+struct Pending {
+    oldest: *mut Batch,
+    youngest: *mut Batch,
+}
+
+// SAFETY: batches belong to the list, and go where it goes.
+unsafe impl Send for Pending {}
+
+static PENDING: SpinLock<Pending> = SpinLock::new(
+    Rank::Stacks,
+    Pending { oldest: core::ptr::null_mut(), youngest: core::ptr::null_mut() },
+);
+
+/// Gives back the pages of a slot that lie wholly below `sp`; the top page stays. The caller owns
+/// the goroutine, which is not running. How many pages.
+pub fn shrink(stack: &Stack, sp: usize) -> usize {
+    let keep = sp.min(stack.hi - PAGE) & !(PAGE - 1);
+    if stack.class().is_none() || !stack.contains(keep) {
+        return 0;
+    }
+    give_back_below(stack, keep)
+}
+
+/// Gives back what a goroutine that has ended used beyond its stack's first pages. Cheap if it did
+/// not: one look at the tables. The caller owns the slot.
+pub fn trim(stack: &Stack) -> usize {
+    if stack.class().is_none() {
+        return 0;
+    }
+    give_back_below(stack, stack.hi - KEPT_AT_EXIT)
+}
+
+/// Gives back the mapped pages right below `keep`. Stacks grow without holes (probes and pushes
+/// touch every page); behind a hole pages would stay with the slot for its next user.
+fn give_back_below(stack: &Stack, keep: usize) -> usize {
+    let mut given = 0;
+    let mut page = keep - PAGE;
+    if entry_of(page).is_none() {
+        return 0;
+    }
+    let mut pending = PENDING.lock();
+    while page > stack.lo {
+        let Some(entry) = entry_of(page) else { break };
+        let old = entry.load(Ordering::Relaxed);
+        if Pte(old).is_present() {
+            let Some(batch) = pending.open_batch() else { break };
+            // Nobody else changes a present entry but the CPU, which may note an access late.
+            entry.store(limbo::encode(Pte(old).addr().0, batch.epoch), Ordering::SeqCst);
+            batch.entries[batch.count] = (&raw const *entry).addr();
+            batch.count += 1;
+            given += 1;
+        }
+        page -= PAGE;
+    }
+    given
+}
+
+/// The leaf entry for a page of a slot, unless nothing was ever mapped there (since the last time
+/// that its frame was taken away).
+fn entry_of(page: usize) -> Option<&'static AtomicU64> {
+    space::table().lookup(page, LEAF).filter(|entry| entry.load(Ordering::Relaxed) != 0)
+}
+
+/// Takes away the frames of pages given back long enough ago that no TLB knows them; how many.
+/// Called from time to time by goroutine or kernel-thread code (not by handlers).
+pub fn reclaim() -> usize {
+    PENDING.lock().close();
+    let mut freed = 0;
+    loop {
+        // Not under the lock: which frames are taken away is settled entry by entry.
+        let Some(batch) = PENDING.lock().take_through() else { return freed };
+        // SAFETY: off the list, and the frame stays ours until it is freed below.
+        let content = unsafe { &*batch };
+        let entries = &content.entries[..content.count];
+        let taken = entries.iter().filter(|entry| take_away(**entry, content.epoch)).count();
+        MAPPED.fetch_sub(taken, Ordering::Relaxed);
+        freed += taken;
+        frames::free(PhysAddr::from_phys_map(batch.addr()));
+    }
+}
+
+/// Frees the frame of one entry, unless its stack has grown into it again.
+fn take_away(entry: usize, epoch: u64) -> bool {
+    // SAFETY: entries of stacks' leaf tables, which stay for ever.
+    let entry = unsafe { &*(entry as *const AtomicU64) };
+    let old = entry.load(Ordering::Relaxed);
+    if !limbo::is_of(old, epoch) {
+        return false;
+    }
+    // AcqRel: pairs with the owner's compare-and-swap in `growth`; one of the two has the frame.
+    if entry.compare_exchange(old, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return false;
+    }
+    if let Some(frame) = limbo::frame(old) {
+        frames::free(PhysAddr(frame));
+    }
+    true
+}
+
+impl Pending {
+    /// The batch of the current epoch with room for one more, or nothing if memory is out.
+    fn open_batch(&mut self) -> Option<&mut Batch> {
+        let now = epoch::current();
+        // SAFETY: listed batches are live and ours.
+        let fits = unsafe { self.youngest.as_ref() }
+            .is_some_and(|batch| batch.epoch == now && batch.count < ENTRIES);
+        if !fits {
+            self.append(now)?;
+        }
+        // SAFETY: as above.
+        unsafe { self.youngest.as_mut() }
+    }
+
+    fn append(&mut self, now: u64) -> Option<()> {
+        let batch = frames::alloc_zeroed()?.virt() as *mut Batch;
+        // SAFETY: a zeroed frame is an empty batch; it is ours.
+        unsafe { (*batch).epoch = now };
+        if self.youngest.is_null() {
+            self.oldest = batch;
+        } else {
+            // SAFETY: listed batches are live and ours.
+            unsafe { (*self.youngest).next = batch };
+        }
+        self.youngest = batch;
+        Some(())
+    }
+
+    /// Begins a new epoch if the current one has pages.
+    fn close(&mut self) {
+        // SAFETY: as above.
+        let youngest = unsafe { self.youngest.as_ref() };
+        if youngest.is_some_and(|batch| batch.epoch == epoch::current()) {
+            epoch::advance();
+        }
+    }
+
+    /// Takes the oldest batch off the list if every core has flushed since.
+    fn take_through(&mut self) -> Option<*mut Batch> {
+        // SAFETY: as above.
+        let batch = unsafe { self.oldest.as_ref() }?;
+        if !epoch::all_saw(batch.epoch) {
+            return None;
+        }
+        let taken = self.oldest;
+        self.oldest = batch.next;
+        if self.oldest.is_null() {
+            self.youngest = core::ptr::null_mut();
+        }
+        Some(taken)
+    }
+}
