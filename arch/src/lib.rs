@@ -29,7 +29,7 @@ pub mod cpu {
 
     /// What the CPU keeps per core (descriptor tables, stack tops, the two words below).
     /// `CoreBlock::new(index: usize, local: usize, tops: [usize; EXCEPTION_STACKS])`; must not move
-    /// once loaded. `CoreBlock::boot() -> &'static CoreBlock` is the one for the first steps.
+    /// once loaded. `CoreBlock::boot(local) -> &'static CoreBlock` is the one for the first steps.
     #[cfg(target_os = "none")]
     pub use crate::imp::cpu::CoreBlock;
 

@@ -2,26 +2,39 @@
 //!
 //! On a host only the lock-free and pure-data parts are built, for unit tests and models.
 #![cfg_attr(target_os = "none", no_std)]
+#![cfg_attr(target_os = "none", feature(alloc_error_handler))]
 
 #[cfg(target_os = "none")]
 extern crate alloc;
 
-#[cfg(target_os = "none")]
-mod boot_info;
-#[cfg(target_os = "none")]
-pub mod console;
-pub mod panic;
-#[cfg(target_os = "none")]
-mod start;
-
 pub mod kthread;
 pub mod mem;
+pub mod panic;
 pub mod queue;
 pub mod stack;
 pub mod sync;
 pub mod trace;
 
 #[cfg(target_os = "none")]
+mod boot_info;
+#[cfg(target_os = "none")]
+pub mod config;
+#[cfg(target_os = "none")]
+pub mod console;
+#[cfg(target_os = "none")]
+pub mod g;
+#[cfg(target_os = "none")]
+pub mod m;
+#[cfg(target_os = "none")]
+pub mod p;
+#[cfg(target_os = "none")]
+pub mod percpu;
+#[cfg(target_os = "none")]
+pub mod sched;
+#[cfg(target_os = "none")]
+mod start;
+
+#[cfg(target_os = "none")]
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};
 #[cfg(target_os = "none")]
-pub use start::start;
+pub use start::{MachineInfo, machine, start};

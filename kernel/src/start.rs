@@ -1,16 +1,220 @@
 //! Bring-up, as one straight list.
 
+use core::sync::atomic::Ordering;
+
+use burrow_arch::cpu::{self, CoreBlock, EXCEPTION_STACK_SIZE, EXCEPTION_STACKS};
+use burrow_arch::trap::{self, TrapFrame, Upcalls};
+use burrow_arch::{clock, platform, power};
+
 use crate::BootInfo;
-use crate::console::print;
+use crate::config::{CONFIG, MAIN_STACK};
+use crate::g::{self, G, Kind, Status};
+use crate::mem;
+use crate::p::{self, P};
+use crate::percpu::{self, BOOT_CORE, Core};
+use crate::sched::spawn::{Spawn, newproc};
+use crate::sched::{self, SCHED, preempt, tick};
+use crate::{kthread, panic, stack};
+
+/// What runs on the boot core until its first M does.
+static BOOT_G0: G = G::new(Kind::G0);
+
+/// The machine as it was found; for the banner and for questions.
+pub struct MachineInfo {
+    /// How the image was started.
+    pub protocol: &'static str,
+    /// The platform in a few words.
+    pub platform: &'static str,
+    /// The command line.
+    pub command_line: &'static str,
+    /// `nanotime` when main began.
+    pub main_at: core::sync::atomic::AtomicU64,
+}
+
+static MACHINE: spin::Once<MachineInfo> = spin::Once::new();
+
+/// The machine, once the kernel is up.
+pub fn machine() -> Option<&'static MachineInfo> {
+    MACHINE.get()
+}
+
+unsafe extern "Rust" {
+    /// The program: runs main and gives the exit code. Provided by the public API's crate.
+    safe fn __burrow_start() -> u8;
+}
+
+static UPCALLS: Upcalls = Upcalls {
+    timer: tick::on_timer,
+    ipi: tick::on_ipi,
+    device: on_device,
+    freeze: panic::fatal::on_freeze,
+    page_fault: on_page_fault,
+    fault: panic::fatal::on_fault,
+    preempted: preempt::preempted,
+};
 
 /// Where every boot protocol arrives, on the boot core's first stack with interrupts masked.
 pub fn start(boot: BootInfo) -> ! {
-    // SAFETY: first thing on this core; the static block lives for ever.
-    unsafe { burrow_arch::cpu::init_core(burrow_arch::cpu::CoreBlock::boot()) };
-    crate::panic::init(boot.image);
-    print(format_args!("burrow: {} boot\n", boot.protocol));
-    for region in boot.memory {
-        print(format_args!("{:#x}..{:#x} {:?}\n", region.start.0, region.end.0, region.kind));
+    BOOT_G0.raise();
+    // SAFETY: first thing on this core; the static block and G live for ever.
+    unsafe { cpu::init_core(CoreBlock::boot(BOOT_CORE.as_word())) };
+    // SAFETY: a G, as everything that asks expects.
+    unsafe { cpu::set_current(BOOT_G0.as_word()) };
+    panic::init();
+    trap::set_upcalls(&UPCALLS);
+    require(cpu::check_features());
+    CONFIG.parse(boot.command_line);
+    percpu::register(&BOOT_CORE);
+    mem::init(&boot);
+    // SAFETY: as above; the exception stacks are guarded now.
+    unsafe { cpu::init_core(core_block(&BOOT_CORE)) };
+    // SAFETY: as above.
+    unsafe { cpu::set_current(BOOT_G0.as_word()) };
+    let found = platform::init(boot.firmware, &mut |pa, len| {
+        mem::space::map_mmio(pa, len).expose_provenance()
+    });
+    let machine = require(found);
+    platform::init_core(0);
+    MACHINE.call_once(|| MachineInfo {
+        protocol: boot.protocol,
+        platform: machine.name,
+        command_line: boot.command_line,
+        main_at: core::sync::atomic::AtomicU64::new(0),
+    });
+    schedinit(machine.cores);
+    for index in 1..machine.cores {
+        start_core(index);
     }
-    burrow_arch::power::exit(0)
+    run_boot_core()
+}
+
+/// Ends the machine with a message where something that is needed is missing.
+fn require<T, E: core::fmt::Display>(found: Result<T, E>) -> T {
+    match found {
+        Ok(found) => found,
+        Err(missing) => {
+            crate::console::print(format_args!("burrow: {missing}\n"));
+            power::exit(1)
+        }
+    }
+}
+
+/// Ps for all cores, those in use idle. Go: `schedinit`, `procresize`.
+fn schedinit(cores: usize) {
+    let procs = CONFIG.gomaxprocs().unwrap_or(cores).min(cores);
+    SCHED.set_size(cores, procs);
+    let seed = CONFIG
+        .seed()
+        .or_else(burrow_arch::entropy::random)
+        .unwrap_or_else(|| clock::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for id in 0..cores {
+        let Some(p) = mem::fixalloc::persistent(P::new(id, seed.wrapping_add(id as u64))) else {
+            panic::throw("out of memory");
+        };
+        p::register(p);
+        if id < procs {
+            p.set_status(p::Status::Idle);
+            SCHED.lock.lock().pidleput(p);
+        }
+    }
+}
+
+/// A core's block with guarded exception stacks.
+fn core_block(core: &'static Core) -> &'static CoreBlock {
+    let mut tops = [0; EXCEPTION_STACKS];
+    for top in &mut tops {
+        let Some(stack) = mem::space::alloc_kstack(EXCEPTION_STACK_SIZE) else {
+            panic::throw("out of memory");
+        };
+        *top = stack;
+    }
+    match mem::fixalloc::persistent(CoreBlock::new(core.index, core.as_word(), tops)) {
+        Some(block) => block,
+        None => panic::throw("out of memory"),
+    }
+}
+
+/// Starts another core with its first M.
+fn start_core(index: usize) {
+    let Some(core) = mem::fixalloc::persistent(Core::new(index)) else {
+        panic::throw("out of memory");
+    };
+    percpu::register(core);
+    let m = kthread::first_m(index);
+    let block = core_block(core);
+    let top = m.g0.stack().hi;
+    // SAFETY: block, root and stack live for ever and belong to that core.
+    let started = unsafe { power::start_core(index, block, mem::space::root(), top, core_main) };
+    if let Err(why) = started {
+        crate::console::print(format_args!("burrow: core {index} does not start: {why}\n"));
+        power::exit(1)
+    }
+}
+
+/// Where the other cores arrive, on their M's system stack with interrupts masked.
+extern "C" fn core_main(index: usize) -> ! {
+    let Some(m) = sched::table::ALLMS.iter().find(|m| m.core() == index) else {
+        panic::throw("core_main: no M");
+    };
+    // SAFETY: a G; nothing ran on this core before.
+    unsafe { cpu::set_current(m.g0.as_word()) };
+    platform::init_core(index);
+    kthread::enter_scheduler(m)
+}
+
+/// Leaves the boot stack for the first M, which takes P 0 and runs main.
+fn run_boot_core() -> ! {
+    let m = kthread::first_m(0);
+    let word = m.g0.as_word();
+    // SAFETY: the context is new and its stack mapped; the boot context is never continued.
+    unsafe {
+        use burrow_arch::context::{Context, switch};
+        *m.context() = Context::new(m.g0.stack().hi, boot_main);
+        switch(BOOT_G0.context(), m.context(), word, 0);
+    }
+    panic::throw("the boot stack was continued")
+}
+
+/// The boot core on its first M's system stack. Go: `rt0_go`'s end, `mstart`.
+extern "C" fn boot_main(_: usize) -> ! {
+    let m = g::current().m();
+    let Some(p) = SCHED.lock.lock().pidleget(0) else {
+        panic::throw("P 0 is taken");
+    };
+    sched::acquirep(m, p);
+    let spawn = Spawn { kind: Kind::User, max_stack: MAIN_STACK, name: None, created_at: 0 };
+    if newproc(main_goroutine, &spawn).is_none() {
+        panic::throw("out of memory");
+    }
+    kthread::enter_scheduler(m)
+}
+
+/// Goroutine 1. Its return ends the program. Go: `runtime.main`.
+fn main_goroutine() {
+    SCHED.main_started.store(true, Ordering::Relaxed);
+    if let Some(machine) = machine() {
+        machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
+    }
+    power::exit(__burrow_start().into())
+}
+
+/// No driver has asked for this interrupt.
+fn on_device(number: u32, _: &mut TrapFrame) {
+    crate::console::print(format_args!("burrow: unexpected interrupt {number}\n"));
+}
+
+/// A page was missing: growth of the running goroutine's stack, or a fault (law 11).
+fn on_page_fault(frame: &mut TrapFrame, addr: usize) -> bool {
+    let g = g::current();
+    if g.is_g0() {
+        return false;
+    }
+    match stack::fault(&g.stack(), frame.sp(), addr, stack::Reach::Normal) {
+        stack::Verdict::Grown | stack::Verdict::Spurious => true,
+        stack::Verdict::Overflow if g.status() == Status::Running => {
+            panic::fatal::stack_overflow(frame)
+        }
+        stack::Verdict::NoMemory => panic::fatal("runtime: out of memory"),
+        stack::Verdict::Overflow | stack::Verdict::Wild => false,
+    }
 }

@@ -39,11 +39,11 @@ impl CoreBlock {
     }
 
     /// The boot core's first block, with an exception stack of its own and zero for [`local`].
-    pub fn boot() -> &'static Self {
+    pub fn boot(local: usize) -> &'static Self {
         let top = BOOT_STACK.0.get() as usize + EXCEPTION_STACK_SIZE;
         // SAFETY: called by the boot core alone, before any other core runs; the value is the same
         // each time.
-        unsafe { BOOT.0.get().write(Self::new(0, 0, [top])) };
+        unsafe { BOOT.0.get().write(Self::new(0, local, [top])) };
         // SAFETY: written above.
         unsafe { &*BOOT.0.get() }
     }

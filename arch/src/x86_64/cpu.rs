@@ -94,7 +94,8 @@ impl CoreBlock {
     }
 
     /// The boot core's first block, with static stacks.
-    pub fn boot() -> &'static Self {
+    pub fn boot(local: usize) -> &'static Self {
+        BOOT_BLOCK.local.store(local, Ordering::Relaxed);
         let stacks = BOOT_STACKS.0.get() as usize;
         let tops = core::array::from_fn(|i| stacks + (i + 1) * EXCEPTION_STACK_SIZE);
         // SAFETY: called by the boot core alone, before any other core runs.

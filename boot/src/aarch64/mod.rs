@@ -29,7 +29,7 @@ static KEPT: Kept = Kept(UnsafeCell::new(MemoryMap::new()));
 /// No atomic read-modify-write happens until the CPU is known to have them.
 extern "C" fn enter(device_tree: u64, image: u64) -> ! {
     // SAFETY: the boot core's block, on the boot core, outside any handler.
-    unsafe { cpu::init_core(CoreBlock::boot()) };
+    unsafe { cpu::init_core(CoreBlock::boot(0)) };
     let (addr, image) = (PhysAddr(device_tree), PhysAddr(image));
     let mut tables = Tables::new(image);
     let image_end = tables.map_image();

@@ -48,6 +48,9 @@ pub fn init(boot: &BootInfo) -> Result<(), MapError> {
     let root = Table(frames::alloc_zeroed().ok_or(MapError::NoFrames)?);
     image.map(root)?;
     map_ram(root, boot.memory, &image)?;
+    if let Some((addr, pa, len)) = burrow_arch::console::early_device() {
+        root.map_range(addr, pa, len, Access::Device, &mut frames::alloc_zeroed)?;
+    }
     SPACE.lock().root = root;
     ROOT.store(root.0.0 as usize, Ordering::Relaxed);
     // SAFETY: the new tables map the image and all RAM as they were mapped until now, but for what

@@ -1,0 +1,84 @@
+//! Sleeping on a note, and the idle core. Go: `notesleep`, `notewakeup`, the futex under them.
+
+use burrow_arch::{ipi, irq};
+
+use super::mailbox::Was;
+use super::note::{Note, Sleep};
+use super::switch::switch_to;
+use crate::m::M;
+use crate::percpu::{self, Core};
+use crate::sched::SCHED;
+use crate::stack;
+
+/// Sleeps until the note is signalled. On g0, pinned, no lock held. Go: `notesleep`.
+pub fn notesleep(m: &'static M, note: &Note<M>) {
+    match note.prepare_sleep(m.as_item()) {
+        Sleep::AlreadySignalled => {}
+        Sleep::Must => block(m),
+    }
+    note.finish_sleep();
+}
+
+/// Wakes the thread that sleeps or will sleep on the note. Go: `notewakeup`.
+pub fn notewakeup(note: &Note<M>) {
+    if let Some(item) = note.wakeup() {
+        ready(M::from_item(item));
+    }
+}
+
+/// Makes a sleeping thread runnable on its core.
+fn ready(m: &'static M) {
+    let index = m.core();
+    let Some(core) = percpu::core(index) else {
+        crate::panic::throw("notewakeup: no such core");
+    };
+    // The box's first letter rings the bell; the core takes all letters at once.
+    // SAFETY: Ms are never freed, and one that sleeps is on no list.
+    let was = unsafe { core.threads.mailbox.push(m.as_item()) };
+    if was == Was::Empty && index != percpu::local().index {
+        ipi::send(index);
+    }
+}
+
+/// Gives the core away until somebody readies this thread.
+fn block(m: &'static M) {
+    loop {
+        let core = percpu::local();
+        match core.threads.pick() {
+            Some(next) if core::ptr::eq(next, m) => return,
+            Some(next) => {
+                switch_to(m, next);
+                // Picked again: that is what readied means.
+                return;
+            }
+            None => idle(core),
+        }
+    }
+}
+
+/// Nothing to run here: pulls a thread from another core, or halts until an interrupt.
+pub(super) fn idle(core: &'static Core) {
+    if let Some(m) = pull(core) {
+        core.threads.put(m);
+        return;
+    }
+    // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter
+    // that comes after the look raises its interrupt, which ends the halt.
+    let was_enabled = irq::disable();
+    if !core.threads.waiting() {
+        stack::idle_enter();
+        irq::wait();
+        stack::idle_exit();
+    }
+    irq::restore(was_enabled);
+}
+
+/// A runnable thread without a P from another core's queue (law 8).
+fn pull(core: &'static Core) -> Option<&'static M> {
+    let cores = SCHED.cores();
+    (1..cores).find_map(|step| {
+        let m = percpu::core((core.index + step) % cores)?.threads.pull()?;
+        m.set_core(core.index);
+        Some(m)
+    })
+}

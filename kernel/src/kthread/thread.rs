@@ -1,0 +1,145 @@
+//! Kernel threads begin and end. Go: `newm`, `mstart`, `mexit`.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use burrow_arch::context::Context;
+
+use super::switch::{finish_switch, switch_to};
+use crate::config::G0_STACK;
+use crate::g;
+use crate::m::M;
+use crate::percpu;
+use crate::queue::list::List;
+use crate::sched::{self, Locked, SCHED, idle, table};
+use crate::stack::Stack;
+use crate::sync::{Rank, SpinLock};
+
+/// Next thread id. Go: `sched.mnext`.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// Finished threads, off their stacks, to be used again.
+static FREE: SpinLock<List<M>> = SpinLock::new(Rank::All, List::new());
+
+/// A thread with a guarded system stack. Go: `allocm`.
+fn allocm(core: usize) -> &'static M {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let Some(m) = crate::mem::fixalloc::persistent(M::new(id, core)) else {
+        crate::panic::throw("newm: out of memory");
+    };
+    let Some(top) = crate::mem::space::alloc_kstack(G0_STACK) else {
+        crate::panic::throw("newm: out of memory");
+    };
+    m.g0.set_stack(Stack::fixed(top - G0_STACK, top));
+    m.g0.set_m(Some(m));
+    table::ALLMS.push(m);
+    m
+}
+
+/// Makes a thread ready to be switched to.
+fn prepare(m: &'static M) {
+    // SAFETY: the thread is not running and nobody else knows it yet; its stack is mapped.
+    unsafe { *m.context() = Context::new(m.g0.stack().hi, thread_entry) };
+    m.set_word(m.g0.as_word());
+}
+
+/// The thread that a core begins with; it enters by [`enter_scheduler`] on its own stack.
+pub fn first_m(core: usize) -> &'static M {
+    let m = allocm(core);
+    m.enter_core();
+    SCHED.lock.lock().mcount += 1;
+    m
+}
+
+/// A thread for the P of a core that has no idle one; woken through its note. Go: `newm`.
+pub fn newm(locked: &mut Locked, core: usize) -> &'static M {
+    let m = allocm(core);
+    locked.mcount += 1;
+    m.set_start(Some((start_scheduling, 0)));
+    prepare(m);
+    // Asleep on its note from birth: whoever wakes it finds it there.
+    let _ = m.park.prepare_sleep(m.as_item());
+    m
+}
+
+/// A thread woken with a P in hand.
+fn start_scheduling(_: usize) {
+    let m = g::current().m();
+    m.park.clear();
+    match m.take_nextp() {
+        Some(p) => sched::acquirep(m, p),
+        None => crate::panic::throw("newm: woken without a P"),
+    }
+    sched::run::schedule_loop(m)
+}
+
+/// Runs `f(arg)` as a kernel thread without a P, preempted in slices with the others of its core.
+/// Returns the thread's id.
+pub fn spawn(f: fn(usize), arg: usize, core: usize) -> u64 {
+    let free = FREE.lock().pop_front().map(M::from_item);
+    let m = free.unwrap_or_else(|| allocm(core));
+    m.set_core(core);
+    m.set_start(Some((f, arg)));
+    prepare(m);
+    let id = m.id();
+    let _ = m.park.prepare_sleep(m.as_item());
+    super::notewakeup(&m.park);
+    id
+}
+
+/// First instructions of a thread that was switched to.
+extern "C" fn thread_entry(prev: usize) -> ! {
+    finish_switch(prev);
+    let g0 = g::current();
+    let m = g0.m();
+    m.park.clear();
+    burrow_arch::irq::enable();
+    let Some((start, arg)) = m.take_start() else {
+        crate::panic::throw("thread_entry: nothing to run");
+    };
+    if m.has_nextp() {
+        start(arg);
+        crate::panic::throw("thread_entry: the scheduler returned");
+    }
+    // A function of the kernel's may be preempted: law 1's count is what scheduler code adds.
+    let _ = g0.lower();
+    start(arg);
+    g0.raise();
+    finish(m)
+}
+
+/// Ends this thread; the next on its core frees it. Go: `mexit`.
+fn finish(m: &'static M) -> ! {
+    let core = percpu::local();
+    m.set_finished(true);
+    loop {
+        if let Some(next) = core.threads.pick() {
+            switch_to(m, next);
+            crate::panic::throw("finish: a finished thread ran");
+        }
+        super::sleep::idle(core);
+    }
+}
+
+/// Called by the thread that followed: a finished one may be used again now (H22).
+pub(super) fn reap_if_finished(m: &'static M) {
+    if m.finished() {
+        m.set_finished(false);
+        // SAFETY: Ms are never freed, and a finished one is on no list.
+        unsafe { FREE.lock().push_back(m.as_item()) };
+    }
+}
+
+/// A core's first thread begins to schedule, on its own g0 stack: with its P if it is taken for it
+/// already, else asleep until there is work. Go: `mstart`.
+pub fn enter_scheduler(m: &'static M) -> ! {
+    crate::stack::idle_exit();
+    burrow_arch::irq::enable();
+    if m.try_p().is_none() {
+        let mut locked = SCHED.lock.lock();
+        idle::mput(&mut locked, m);
+        drop(locked);
+        let p = idle::stopm(m);
+        sched::acquirep(m, p);
+    }
+    sched::run::schedule_loop(m)
+}

@@ -1,0 +1,227 @@
+//! P: a core's right to run goroutine code, with its queue and caches.
+//!
+//! P n belongs to core n: only Ms on that core hold it (law 7). Fields behind `owner` are touched
+//! by the M that holds the P; the rest by anyone, atomically.
+
+use core::cell::{Cell, UnsafeCell};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use burrow_arch::platform::MAX_CORES;
+
+use crate::g::G;
+use crate::m::M;
+use crate::queue::list::Stack as FreeList;
+use crate::queue::order::Rng;
+use crate::queue::runq::{Owner, RunQueue};
+
+/// Where a P is. Go: `_Pidle` and its kin.
+///
+/// | status | held by an M? | on the idle mask? | runs goroutines? |
+/// | --- | --- | --- | --- |
+/// | `Idle` | no | yes | no |
+/// | `Running` | yes | no | yes |
+/// | `Dead` | no | no | no: above `GOMAXPROCS` |
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Status {
+    /// Free to be taken by its core.
+    Idle = 0,
+    /// Held by an M.
+    Running = 1,
+    /// Not in use.
+    Dead = 4,
+}
+
+/// See the module's text. Go: `p`.
+#[repr(C, align(64))]
+pub struct P {
+    /// Also the number of its core. Go: `id`.
+    pub id: usize,
+    // ---- any core, atomically
+    status: AtomicU32,
+    m: AtomicPtr<M>,
+    /// Goes up with every slice that begins here. Go: `schedtick`.
+    schedtick: AtomicU32,
+    /// Whether this core's scheduling tick is on.
+    ticking: AtomicBool,
+    /// Go: `runq`, `runnext`.
+    pub runq: RunQueue<G>,
+    /// What happened here.
+    pub counts: Counts,
+
+    // ---- the holder
+    gfree: UnsafeCell<FreeList<G>>,
+    rng: Rng,
+    goids: Cell<(u64, u64)>,
+}
+
+/// Counters of a P: written by its holder, read by anyone.
+#[derive(Default)]
+pub struct Counts {
+    /// Switches to a goroutine.
+    pub switches: AtomicU64,
+    /// Slices begun.
+    pub runs: AtomicU64,
+    /// Goroutines stolen from other Ps.
+    pub steals: AtomicU64,
+    /// Asynchronous preemptions.
+    pub preemptions: AtomicU64,
+    /// Times that this P's core was woken to run it.
+    pub wakeups: AtomicU64,
+    /// User goroutines started here.
+    pub created: AtomicU64,
+    /// User goroutines that ended here.
+    pub ended: AtomicU64,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Self {
+            switches: AtomicU64::new(0),
+            runs: AtomicU64::new(0),
+            steals: AtomicU64::new(0),
+            preemptions: AtomicU64::new(0),
+            wakeups: AtomicU64::new(0),
+            created: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Adds to a counter that only its owner writes.
+#[inline(always)]
+pub fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}
+
+// SAFETY: the cells are touched only by the M that holds the P, and hand-overs of the P go through
+// the scheduler's lock or a note.
+unsafe impl Sync for P {}
+// SAFETY: as above.
+unsafe impl Send for P {}
+
+impl P {
+    /// A P that is not in use.
+    pub fn new(id: usize, seed: u64) -> Self {
+        Self {
+            id,
+            status: AtomicU32::new(Status::Dead as u32),
+            m: AtomicPtr::new(core::ptr::null_mut()),
+            schedtick: AtomicU32::new(0),
+            ticking: AtomicBool::new(false),
+            runq: RunQueue::new(),
+            counts: Counts::new(),
+            gfree: UnsafeCell::new(FreeList::new()),
+            rng: Rng::new(seed),
+            goids: Cell::new((0, 0)),
+        }
+    }
+
+    /// Go: `status`.
+    pub fn status(&self) -> Status {
+        match self.status.load(Ordering::Relaxed) {
+            0 => Status::Idle,
+            1 => Status::Running,
+            _ => Status::Dead,
+        }
+    }
+
+    /// Under the scheduler's lock, or by the holder.
+    pub fn set_status(&self, status: Status) {
+        self.status.store(status as u32, Ordering::Relaxed);
+    }
+
+    /// The M that holds it. Go: `m`.
+    pub fn m(&self) -> Option<&'static M> {
+        // SAFETY: Ms are never freed.
+        unsafe { self.m.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// See [`m`](Self::m).
+    pub fn set_m(&self, m: Option<&'static M>) {
+        let m = m.map_or(core::ptr::null_mut(), |m| (&raw const *m).cast_mut());
+        self.m.store(m, Ordering::Relaxed);
+    }
+
+    /// Go: `schedtick`.
+    #[inline(always)]
+    pub fn schedtick(&self) -> u32 {
+        self.schedtick.load(Ordering::Relaxed)
+    }
+
+    /// A new slice begins.
+    #[inline(always)]
+    pub fn next_slice(&self) {
+        self.schedtick.store(self.schedtick().wrapping_add(1), Ordering::Relaxed);
+        bump(&self.counts.runs, 1);
+    }
+
+    /// Whether this core's tick is on.
+    #[inline(always)]
+    pub fn ticking(&self) -> bool {
+        self.ticking.load(Ordering::Relaxed)
+    }
+
+    /// See [`ticking`](Self::ticking).
+    pub fn set_ticking(&self, on: bool) {
+        self.ticking.store(on, Ordering::Relaxed);
+    }
+
+    /// The holder's end of the run queue.
+    ///
+    /// # Safety
+    /// The caller's M holds this P and is not preempted while the handle lives.
+    #[inline(always)]
+    pub unsafe fn owner(&self) -> Owner<'_, G> {
+        // SAFETY: one M holds the P, and the caller is that M.
+        unsafe { self.runq.owner() }
+    }
+
+    /// Free Gs of this P.
+    ///
+    /// # Safety
+    /// As [`owner`](Self::owner), and no other such reference lives.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn gfree(&self) -> &mut FreeList<G> {
+        // SAFETY: the holder alone touches it, and not twice at once.
+        unsafe { &mut *self.gfree.get() }
+    }
+
+    /// A random number. Holder only. Go: `cheaprand`.
+    #[inline(always)]
+    pub fn random(&self) -> u32 {
+        self.rng.next_u32()
+    }
+
+    /// A fresh goroutine id, refilled from `more` in batches. Holder only. Go: `goidcache`.
+    #[inline(always)]
+    pub fn next_goid(&self, more: impl FnOnce() -> (u64, u64)) -> u64 {
+        let (mut next, mut end) = self.goids.get();
+        if next == end {
+            (next, end) = more();
+        }
+        self.goids.set((next + 1, end));
+        next
+    }
+}
+
+/// All Ps by number. Go: `allp`.
+static ALLP: [AtomicPtr<P>; MAX_CORES] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CORES];
+
+/// Makes a P findable.
+pub fn register(p: &'static P) {
+    // Release: pairs with `allp`.
+    ALLP[p.id].store((&raw const *p).cast_mut(), Ordering::Release);
+}
+
+/// The P of that number. Panics if there is no such core.
+#[inline(always)]
+pub fn allp(id: usize) -> &'static P {
+    // SAFETY: registered Ps are never freed.
+    match unsafe { ALLP[id].load(Ordering::Acquire).as_ref() } {
+        Some(p) => p,
+        None => crate::panic::throw("no such P"),
+    }
+}

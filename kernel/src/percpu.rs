@@ -1,0 +1,90 @@
+//! One block per core: what belongs to the core itself, not to the P or M that it runs.
+//!
+//! Found through one register (law 1), read only while preemption is held off.
+
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use burrow_arch::platform::MAX_CORES;
+
+use crate::kthread::queue::Threads;
+use crate::mem;
+use crate::p::P;
+use crate::sched::tick::Tick;
+use crate::trace::ring::{Event, Ring};
+
+/// What a core owns.
+#[repr(C, align(64))]
+pub struct Core {
+    /// Which core: index into the machine's cores; also the number of its P.
+    pub index: usize,
+    /// Runnable kernel threads of this core.
+    pub threads: Threads,
+    /// The scheduling tick.
+    pub tick: Tick,
+    /// Cached page frames.
+    pub frames: mem::frames::CoreCache,
+    /// Cached heap blocks.
+    pub heap: mem::heap::CoreCache,
+    /// Interrupts taken.
+    pub interrupts: AtomicU64,
+    /// What happened here last.
+    pub ring: Ring,
+}
+
+impl Core {
+    /// A core's block before the core runs.
+    pub const fn new(index: usize) -> Self {
+        Self {
+            index,
+            threads: Threads::new(),
+            tick: Tick::new(),
+            frames: mem::frames::CoreCache::new(),
+            heap: mem::heap::CoreCache::new(),
+            interrupts: AtomicU64::new(0),
+            ring: Ring::new(),
+        }
+    }
+
+    /// As the word that the CPU keeps for us.
+    pub fn as_word(&'static self) -> usize {
+        (&raw const *self).expose_provenance()
+    }
+
+    /// The P with this core's number: the only one that may be taken here (law 7).
+    #[inline(always)]
+    pub fn own_p(&self) -> &'static P {
+        crate::p::allp(self.index)
+    }
+}
+
+/// This core's block. Only while preemption is held off or interrupts are masked.
+#[inline(always)]
+pub fn local() -> &'static Core {
+    // SAFETY: `cpu::init_core` was given a `Core` before any kernel code runs on the core.
+    unsafe { &*core::ptr::with_exposed_provenance(burrow_arch::cpu::local()) }
+}
+
+/// The boot core's block; the others' are allocated when the cores are started.
+pub static BOOT_CORE: Core = Core::new(0);
+
+/// All cores' blocks by index.
+static CORES: [AtomicPtr<Core>; MAX_CORES] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAX_CORES];
+
+/// Makes a core's block findable by index.
+pub fn register(core: &'static Core) {
+    // Release: pairs with `core`, so that the block is complete for who finds it.
+    CORES[core.index].store((&raw const *core).cast_mut(), Ordering::Release);
+}
+
+/// The block of any core that was registered.
+pub fn core(index: usize) -> Option<&'static Core> {
+    // SAFETY: registered blocks are never freed.
+    unsafe { CORES[index].load(Ordering::Acquire).as_ref() }
+}
+
+/// Notes an event in this core's flight ring. Only while preemption is held off.
+#[inline(always)]
+pub fn record(event: Event, goid: u64, word: u64) {
+    local().ring.record(event, goid, word);
+}

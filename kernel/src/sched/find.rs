@@ -1,0 +1,137 @@
+//! Finding a runnable goroutine, in Go's order. Go: `findRunnable`.
+//!
+//! Decides only; `run` acts. Left out because Burrow has none: collector work, the trace reader,
+//! finalizers.
+
+use super::{SCHED, acquirep, idle, releasep, steal};
+use crate::config::GLOBAL_QUEUE_TICK;
+use crate::g::G;
+use crate::m::M;
+use crate::p::P;
+use crate::queue::runq::{RING, Slice};
+use crate::queue::spin::GoIdle;
+
+/// What the M does next, and whether it goes on in the slice of the goroutine before.
+pub type Found = (&'static G, Slice);
+
+/// Finds work, sleeping until there is some. On g0, holding a P; may give it up and take it again.
+pub fn findrunnable(m: &'static M) -> Found {
+    loop {
+        if let Some(found) = find_with_p(m, m.p()) {
+            return found;
+        }
+        match give_up_p(m) {
+            GivenUp::Found(g) => return (g, Slice::New),
+            GivenUp::LookAgain => {}
+        }
+    }
+}
+
+/// Global queue now and then, local queue, global queue, other Ps.
+#[inline(always)]
+fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
+    // Now and then the global queue comes first, or two goroutines that keep readying each other
+    // would hold a P's local queue for ever.
+    if p.schedtick().is_multiple_of(GLOBAL_QUEUE_TICK)
+        && SCHED.runqsize() > 0
+        && let Some(g) = SCHED.lock.lock().globrunqget()
+    {
+        return Some((g, Slice::New));
+    }
+    // SAFETY: this M holds the P, on g0.
+    let owner = unsafe { p.owner() };
+    if let Some((g, slice)) = owner.get() {
+        return Some((G::from_item(g), slice));
+    }
+    if SCHED.runqsize() > 0
+        && let Some(g) = from_global(p)
+    {
+        return Some((g, Slice::New));
+    }
+    if m.spinning() || SCHED.spinners.may_start_spinning(SCHED.procs()) {
+        if !m.spinning() {
+            become_spinning(m);
+        }
+        return steal::steal_work(p).map(|g| (g, Slice::New));
+    }
+    None
+}
+
+/// A fair share of the global queue: one to run, the rest into the local ring.
+fn from_global(p: &'static P) -> Option<&'static G> {
+    let mut locked = SCHED.lock.lock();
+    let (g, rest) = locked.globrunqgetbatch(RING as usize / 2)?;
+    // SAFETY: this M holds the P, on g0.
+    let left = unsafe { p.owner() }.put_batch(rest);
+    debug_assert!(left.is_empty(), "an empty ring has room for half of itself");
+    locked.globrunqputbatch(left);
+    Some(g)
+}
+
+/// Go: `becomeSpinning`.
+fn become_spinning(m: &'static M) {
+    m.set_spinning(true);
+    SCHED.spinners.start();
+}
+
+enum GivenUp {
+    /// Found on the last look; this M holds its P again.
+    Found(&'static G),
+    /// This M holds its P again and looks once more.
+    LookAgain,
+}
+
+/// No work in sight: gives the P up, drops the spinning mark, looks once more everywhere (law 9),
+/// and sleeps.
+fn give_up_p(m: &'static M) -> GivenUp {
+    let mut locked = SCHED.lock.lock();
+    if let Some(g) = locked.globrunqget() {
+        return GivenUp::Found(g);
+    }
+    let p = releasep(m);
+    locked.pidleput(p);
+    // On the idle list from here on, so that who takes this P from now on wakes this M with it
+    // instead of making another (differs from Go, where Ps are not bound to cores).
+    idle::mput(&mut locked, m);
+    drop(locked);
+
+    let look_again = if m.spinning() {
+        m.set_spinning(false);
+        // Drops the mark and passes a full fence before the look.
+        SCHED.spinners.stop_then_recheck(|| work_anywhere().then_some(())).is_some()
+    } else {
+        // Somebody may have submitted work while no core was idle and nobody spun.
+        SCHED.spinners.idle_then_check() == GoIdle::SpinFirst
+    };
+    if look_again && retake(m) {
+        become_spinning(m);
+        return GivenUp::LookAgain;
+    }
+    acquirep(m, idle::stopm(m));
+    GivenUp::LookAgain
+}
+
+/// Whether any queue has work. Go: `checkRunqsNoP` and the look at the global queue before it.
+fn work_anywhere() -> bool {
+    SCHED.runqsize() > 0
+        || (0..SCHED.procs())
+            .any(|id| !SCHED.idle_ps.test(id) && !crate::p::allp(id).runq.is_empty())
+}
+
+/// Takes this core's P back, unless somebody took it for this M meanwhile (then it is on its way).
+fn retake(m: &'static M) -> bool {
+    let mut locked = SCHED.lock.lock();
+    let Some(p) = locked.pidleget(m.core()) else {
+        return false;
+    };
+    idle::mremove(&mut locked, m);
+    drop(locked);
+    acquirep(m, p);
+    true
+}
+
+/// Whether this P has goroutines that wait for it: then its core ticks.
+#[inline(always)]
+pub fn has_waiters(p: &P) -> bool {
+    !p.runq.is_empty() || SCHED.runqsize() > 0
+}

@@ -1,0 +1,128 @@
+//! Ms and Ps without work, and how they are woken. Go: `wakep`, `startm`, `stopm`, `mput`, `mget`.
+
+use core::sync::atomic::Ordering;
+
+use super::{Locked, SCHED, deadlock};
+use crate::g::G;
+use crate::kthread;
+use crate::m::M;
+use crate::p::{P, bump};
+use crate::percpu::record;
+use crate::queue::runq::Place;
+use crate::queue::spin::Wake;
+use crate::trace::ring::Event;
+
+/// Puts a goroutine on this P's queue; half of a full ring goes to the global queue. Holder only.
+/// Go: `runqput`.
+#[inline(always)]
+pub fn runqput(p: &'static P, g: &'static G, place: Place) {
+    // SAFETY: the caller's M holds the P and is pinned or on g0.
+    let owner = unsafe { p.owner() };
+    let overflow = |batch| SCHED.lock.lock().globrunqputbatch(batch);
+    // SAFETY: Gs are never freed, and a G that its owner makes runnable is on no list.
+    unsafe { owner.put(g.as_item(), place, overflow) };
+    super::tick::need(p);
+}
+
+/// Starts one spinning M if there is an idle P and nobody spins already. Go: `wakep`.
+///
+/// After work was submitted. Pinned or on g0, no scheduler lock held.
+#[inline(always)]
+pub fn wakep(m: &'static M) {
+    // The fence between the submission and the look is inside.
+    if SCHED.spinners.after_submit() == Wake::One {
+        wake_one(m);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_one(m: &'static M) {
+    loop {
+        let mut locked = SCHED.lock.lock();
+        if let Some(p) = locked.pidleget_any(m.core() + 1) {
+            return startm(&mut locked, p, true);
+        }
+        drop(locked);
+        if SCHED.spinners.wake_failed() == Wake::Nobody {
+            return;
+        }
+    }
+}
+
+/// Hands an idle P, already off the mask, to an M of its core. Go: `startm`.
+fn startm(locked: &mut Locked, p: &'static P, spinning: bool) {
+    let m = match mget(locked, p.id) {
+        Some(m) => m,
+        None => kthread::newm(locked, p.id),
+    };
+    if m.spinning() {
+        crate::panic::throw("startm: m is spinning");
+    }
+    m.set_spinning(spinning);
+    m.set_nextp(p);
+    bump(&p.counts.wakeups, 1);
+    record(Event::Wake, p.id as u64, m.id());
+    kthread::notewakeup(&m.park);
+}
+
+/// Puts this M on its core's idle list. Go: `mput`, but without counting it yet: it looks around
+/// once more before it sleeps.
+pub fn mput(locked: &mut Locked, m: &'static M) {
+    m.idle.store(false, Ordering::Relaxed);
+    // SAFETY: Ms are never freed, and one that is about to sleep is on no list.
+    unsafe { locked.idle_ms[m.core()].push_front(m.as_item()) };
+}
+
+/// Takes an idle M of that core. Go: `mget`.
+fn mget(locked: &mut Locked, core: usize) -> Option<&'static M> {
+    let m = M::from_item(locked.idle_ms[core].pop_front()?);
+    if m.idle.swap(false, Ordering::Relaxed) {
+        locked.nmidle -= 1;
+    }
+    Some(m)
+}
+
+/// Takes this M off the idle list again.
+pub fn mremove(locked: &mut Locked, m: &'static M) {
+    let list = &mut locked.idle_ms[m.core()];
+    let mut rest = crate::queue::list::List::new();
+    while let Some(item) = list.pop_front() {
+        if item != m.as_item() {
+            // SAFETY: it was on the list, and has just left it.
+            unsafe { rest.push_back(item) };
+        }
+    }
+    list.push_back_all(rest);
+}
+
+/// Sleeps until somebody hands this M a P, and returns that. It is on the idle list. Go: `stopm`.
+pub fn stopm(m: &'static M) -> &'static P {
+    let mut locked = SCHED.lock.lock();
+    // Off the list already: the wake-up is on its way, and the sleep below returns at once.
+    let waits = locked.idle_ms[m.core()].iter().any(|item| item == m.as_item());
+    if waits {
+        m.idle.store(true, Ordering::Relaxed);
+        locked.nmidle += 1;
+        deadlock::checkdead(&locked);
+    }
+    drop(locked);
+    kthread::notesleep(m, &m.park);
+    m.park.clear();
+    match m.take_nextp() {
+        Some(p) => p,
+        None => crate::panic::throw("stopm: woken without a P"),
+    }
+}
+
+/// The M found work while spinning: it stops, and the last one to stop starts another, because
+/// work comes in bursts. Go: `resetspinning`.
+pub fn resetspinning(m: &'static M) {
+    if !m.spinning() {
+        crate::panic::throw("resetspinning: not a spinning m");
+    }
+    m.set_spinning(false);
+    if SCHED.spinners.found_work() == Wake::One {
+        wake_one(m);
+    }
+}

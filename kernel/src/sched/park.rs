@@ -1,0 +1,68 @@
+//! Parking and readying goroutines. Go: `gopark`, `goready`.
+
+use core::sync::atomic::Ordering;
+
+use super::run::{Action, dropg, mcall};
+use super::{SCHED, WaitReason, idle};
+use crate::g::{G, Status};
+use crate::m::{M, UnlockFn};
+use crate::percpu::record;
+use crate::queue::runq::Place;
+use crate::sync::pin;
+use crate::trace::ring::Event;
+
+/// Parks this goroutine. `unlock` runs on g0 once the goroutine is off its stack: it releases what
+/// protects the wake-up condition and says whether to park at all. Once it has run, the goroutine
+/// may already run elsewhere. Go: `gopark`.
+///
+/// On a goroutine's stack. Locks that `unlock` releases may be held: count and ranks move to g0.
+///
+/// # Safety
+/// `unlock` must be sound to call with `arg`, from g0.
+pub unsafe fn gopark(unlock: Option<(UnlockFn, *mut ())>, reason: WaitReason) {
+    let pinned = pin();
+    let g = pinned.g();
+    let m = pinned.m();
+    if g.status() != Status::Running {
+        crate::panic::throw("gopark: bad g status");
+    }
+    m.set_unlock(unlock);
+    g.set_wait_reason(reason);
+    // The pin is mcall's own count, dropped by the switch.
+    core::mem::forget(pinned);
+    mcall(g, Action::Park);
+}
+
+/// Off the goroutine's stack. Go: `park_m`.
+pub fn park_m(m: &'static M, g: &'static G) {
+    dropg(m, g);
+    record(Event::Park, g.goid(), g.wait_reason() as u64);
+    // From here on, with the condition's lock not yet released, nobody readies it.
+    g.casgstatus(Status::Running, Status::Waiting);
+    let Some((unlock, arg)) = m.take_unlock() else {
+        return;
+    };
+    // SAFETY: `gopark`'s contract.
+    let park = unsafe { unlock(g, arg) };
+    if !park {
+        g.casgstatus(Status::Waiting, Status::Runnable);
+        // Go runs it on at once (`execute(gp, true)`): next in line, in the same slice.
+        idle::runqput(m.p(), g, Place::Next);
+    }
+}
+
+/// Makes a parked goroutine runnable, next on this P. Any goroutine or g0 with a P. Go: `goready`.
+pub fn goready(g: &'static G) {
+    ready(g, Place::Next);
+}
+
+/// As [`goready`], at a chosen place. Go: `ready`.
+pub fn ready(g: &'static G, place: Place) {
+    let pinned = pin();
+    record(Event::Ready, g.goid(), 0);
+    g.casgstatus(Status::Waiting, Status::Runnable);
+    idle::runqput(pinned.p(), g, place);
+    if SCHED.main_started.load(Ordering::Relaxed) {
+        idle::wakep(pinned.m());
+    }
+}

@@ -1,0 +1,91 @@
+//! Asynchronous preemption (laws 4, 5, 6). Go: `preempt.go`, `asyncPreempt`.
+//!
+//! The timer's handler decides that the slice is over, and if the interrupted instruction is a safe
+//! point makes the interrupted code call [`preempted`] as if by itself, with every register saved.
+//! There is no collector, so that any instruction is a safe point that is (1) goroutine code on its
+//! own stack, (2) without held-off preemption, (3) not in text marked as not preemptible.
+
+use burrow_arch::trap::{self, TrapFrame};
+
+use super::run::{Action, mcall};
+use crate::config::CONFIG;
+use crate::g::{self, G, Status};
+use crate::p::bump;
+use crate::stack;
+
+/// What became of a preemption in the handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Outcome {
+    /// The interrupted code continues at the preemption stub.
+    Redirected,
+    /// Held off: honoured when the count drops to 0.
+    Pending,
+    /// Not here (PC or stack): to be tried again shortly.
+    Retry,
+    /// Switched off.
+    Off,
+}
+
+/// Preempts the interrupted code if it may be. In a handler, interrupts masked. Go:
+/// `wantAsyncPreempt`, `isAsyncSafePoint`.
+pub fn try_preempt(frame: &mut TrapFrame, g: &'static G) -> Outcome {
+    if g.count() > 0 {
+        g.request_preemption();
+        return Outcome::Pending;
+    }
+    if CONFIG.async_preempt_off() && !g.is_g0() {
+        // Honoured at the next call into the runtime, as with Go's cooperative preemption.
+        g.request_preemption();
+        return Outcome::Off;
+    }
+    if trap::not_preemptible(frame.pc()) || !g.stack().holds_sp(frame.sp()) {
+        return Outcome::Retry;
+    }
+    if !stack::ensure(&g.stack(), frame.sp(), trap::PREEMPT_PUSH) {
+        return Outcome::Retry;
+    }
+    // The count that `preempted` will find: no second redirection before it has begun.
+    g.raise();
+    // SAFETY: a safe point by the checks above, and the bytes below SP are mapped.
+    unsafe { frame.redirect_to_preempt() };
+    Outcome::Redirected
+}
+
+/// The preemption stub's call: ordinary code on the interrupted stack, the handler's count raised.
+/// Go: `asyncPreempt2`.
+pub extern "C" fn preempted() {
+    let g = g::current();
+    if g.is_g0() {
+        // A thread without a P: the other threads of its core have their turn.
+        crate::kthread::yield_now(g.m());
+        let _ = g.lower();
+        return;
+    }
+    let m = g.m();
+    if let Some(p) = m.try_p() {
+        bump(&p.counts.preemptions, 1);
+    }
+    if crate::kthread::turn_is_over() {
+        crate::kthread::yield_now(m);
+        let _ = g.lower();
+        return;
+    }
+    mcall(g, Action::Preempt);
+}
+
+/// A preemption was held off and is due now. Go: the `preempt` check of `newstack`.
+pub fn preempt_park() {
+    let g = g::current();
+    g.clear_preemption();
+    if !g.is_g0() && g.status() != Status::Running {
+        return;
+    }
+    g.raise();
+    if g.is_g0() || crate::kthread::turn_is_over() {
+        crate::kthread::yield_now(g.m());
+        let _ = g.lower();
+        return;
+    }
+    mcall(g, Action::Preempt);
+}

@@ -1,0 +1,181 @@
+//! The kernel's two locks, the only users of `spin`'s (law 10).
+//!
+//! [`SpinLock`] holds off preemption, so that a holder is never descheduled; interrupts stay
+//! unmasked, because handlers take no such lock. [`IrqLock`] masks interrupts too: for the leaf
+//! locks that fault and interrupt handlers take. Neither parks; holding one over a park is a bug
+//! that the switch asserts.
+
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+
+use super::pin::{Pinned, pin};
+use super::rank::Rank;
+
+/// A spin lock of the scheduler. Go: `mutex` with a lock rank.
+pub struct SpinLock<T> {
+    rank: Rank,
+    inner: SpinMutex<T>,
+}
+
+/// The right to what a [`SpinLock`] protects.
+pub struct SpinGuard<'a, T> {
+    inner: Option<SpinMutexGuard<'a, T>>,
+    rank: Rank,
+    pinned: Pinned,
+}
+
+impl<T> SpinLock<T> {
+    /// An unlocked lock of that rank.
+    pub const fn new(rank: Rank, value: T) -> Self {
+        Self { rank, inner: SpinMutex::new(value) }
+    }
+
+    /// Spins until the lock is free. Go: `lock`.
+    pub fn lock(&self) -> SpinGuard<'_, T> {
+        let pinned = pin();
+        pinned.g().rank_acquire(self.rank);
+        SpinGuard { inner: Some(self.inner.lock()), rank: self.rank, pinned }
+    }
+
+    /// Takes the lock if it is free now.
+    pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
+        let pinned = pin();
+        let inner = self.inner.try_lock()?;
+        pinned.g().rank_acquire(self.rank);
+        Some(SpinGuard { inner: Some(inner), rank: self.rank, pinned })
+    }
+
+    /// Opens the lock whoever holds it: for the fatal path, when all other cores stand still.
+    ///
+    /// # Safety
+    /// No other code uses the value any more, or the caller can bear a torn one.
+    pub unsafe fn break_open(&self) {
+        // SAFETY: the caller vouches that the holder will not go on.
+        unsafe { self.inner.force_unlock() }
+    }
+}
+
+impl<T> SpinGuard<'_, T> {
+    /// The proof of held-off preemption that comes with the lock.
+    pub fn pinned(&self) -> &Pinned {
+        &self.pinned
+    }
+}
+
+impl<T> Deref for SpinGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("taken only in drop"),
+        }
+    }
+}
+
+impl<T> DerefMut for SpinGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.inner {
+            Some(inner) => inner,
+            None => unreachable!("taken only in drop"),
+        }
+    }
+}
+
+impl<T> Drop for SpinGuard<'_, T> {
+    fn drop(&mut self) {
+        // Unlock first: the pin's drop may give the core away.
+        self.inner = None;
+        self.pinned.g().rank_release(self.rank);
+    }
+}
+
+/// A leaf lock that interrupt and fault handlers may take.
+pub struct IrqLock<T> {
+    rank: Rank,
+    inner: SpinMutex<T>,
+}
+
+/// The right to what an [`IrqLock`] protects; interrupts are masked while it lives.
+pub struct IrqGuard<'a, T> {
+    inner: Option<SpinMutexGuard<'a, T>>,
+    was_enabled: bool,
+    rank: Rank,
+    /// Dropped by hand: see `drop`.
+    pinned: ManuallyDrop<Pinned>,
+}
+
+/// Bytes of stack that code under an [`IrqLock`] may use: mapped before the lock is taken, because
+/// a stack fault under it would want the same lock.
+pub const IRQ_LOCK_STACK: usize = 2048;
+
+impl<T> IrqLock<T> {
+    /// An unlocked lock of that rank.
+    pub const fn new(rank: Rank, value: T) -> Self {
+        Self { rank, inner: SpinMutex::new(value) }
+    }
+
+    /// Masks interrupts and spins until the lock is free.
+    pub fn lock(&self) -> IrqGuard<'_, T> {
+        probe_stack();
+        let pinned = pin();
+        pinned.g().rank_acquire(self.rank);
+        let was_enabled = burrow_arch::irq::disable();
+        let inner = Some(self.inner.lock());
+        IrqGuard { inner, was_enabled, rank: self.rank, pinned: ManuallyDrop::new(pinned) }
+    }
+
+    /// See [`SpinLock::break_open`].
+    ///
+    /// # Safety
+    /// As there.
+    pub unsafe fn break_open(&self) {
+        // SAFETY: the caller vouches that the holder will not go on.
+        unsafe { self.inner.force_unlock() }
+    }
+}
+
+/// Touches the stack that the locked section will use, so that no page of it is missing later.
+#[inline(never)]
+pub fn probe_stack() {
+    let mut ahead = core::mem::MaybeUninit::<[u8; IRQ_LOCK_STACK]>::uninit();
+    let lowest = ahead.as_mut_ptr().cast::<u8>();
+    // SAFETY: the array's first byte, on this stack; volatile so that the touch stays.
+    unsafe { lowest.write_volatile(0) };
+}
+
+impl<T> Deref for IrqGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        match &self.inner {
+            Some(inner) => inner,
+            None => unreachable!("taken only in drop"),
+        }
+    }
+}
+
+impl<T> DerefMut for IrqGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.inner {
+            Some(inner) => inner,
+            None => unreachable!("taken only in drop"),
+        }
+    }
+}
+
+impl<T> Drop for IrqGuard<'_, T> {
+    fn drop(&mut self) {
+        self.inner = None;
+        self.pinned.g().rank_release(self.rank);
+        burrow_arch::irq::restore(self.was_enabled);
+        if self.was_enabled {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.pinned) };
+        } else {
+            // Interrupts were masked by the caller, perhaps because this is a handler: no place to
+            // give the core up. The request stays for the next time the count drops to zero.
+            self.pinned.g().lower();
+        }
+    }
+}
