@@ -98,17 +98,27 @@ impl Write for Raw {
     }
 }
 
+/// How the console was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Seized {
+    /// Between messages.
+    Whole,
+    /// In the middle of one, which will not go on.
+    Broken,
+}
+
 /// Waits a moment for a message of another core to end, then takes the console for ever: nobody
 /// else prints until the machine ends. For the fatal path, interrupts masked.
-pub(crate) fn seize() {
+pub(crate) fn seize() -> Seized {
     const PATIENCE: u32 = 1_000_000;
     let me = this_core();
     for _ in 0..PATIENCE {
         match HOLDER.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => return,
-            Err(holder) if holder == me => return,
+            Ok(_) => return Seized::Whole,
+            Err(holder) if holder == me => return Seized::Broken,
             Err(_) => core::hint::spin_loop(),
         }
     }
     HOLDER.store(me, Ordering::Relaxed);
+    Seized::Broken
 }

@@ -60,7 +60,7 @@ pub fn start(boot: BootInfo) -> ! {
     unsafe { cpu::init_core(CoreBlock::boot(BOOT_CORE.as_word())) };
     // SAFETY: a G, as everything that asks expects.
     unsafe { cpu::set_current(BOOT_G0.as_word()) };
-    panic::init();
+    panic::init(boot.image);
     trap::set_upcalls(&UPCALLS);
     require(cpu::check_features());
     CONFIG.parse(boot.command_line);

@@ -1,1 +1,82 @@
-fn main() {}
+//! The host program behind `qemu-run.sh`: builds images, boots them in QEMU, judges how they end.
+//!
+//! `args` reads the command line; `launch` boots one image, `suite` all the tests, `export` writes
+//! files. Below them `cargo` and `image` make something bootable (`symbols`, `elf`), `machine` says
+//! what QEMU is given, `vm` stays with a run to its end, `hang` describes one that does not end.
+
+mod args;
+mod cargo;
+mod disk;
+mod elf;
+mod export;
+mod failure;
+mod hang;
+mod image;
+mod interrupt;
+mod launch;
+mod machine;
+mod nearest;
+mod qmp;
+mod scratch;
+mod suite;
+mod symbols;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use args::{Options, Task};
+use failure::Result;
+use machine::Arch;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    interrupt::listen();
+    let code = args::parse(std::env::args_os().skip(1))
+        .and_then(|(task, options)| perform(&task, &options))
+        .unwrap_or_else(|failure| {
+            eprintln!("{failure}");
+            failure.code
+        });
+    // Whatever a signal cut short has ended because of it.
+    ExitCode::from(interrupt::caught().unwrap_or(code))
+}
+
+fn perform(task: &Task, options: &Options) -> Result<u8> {
+    let workspace = Workspace::from_env()?;
+    match task {
+        Task::Run(name) => launch::named(&workspace, name.as_deref(), options),
+        Task::RunFile(path) => launch::file(&workspace, path, options),
+        Task::Test { image, case } => {
+            suite::run(&workspace, image.as_deref(), case.as_deref(), options)
+        }
+        Task::Bench(names) => suite::bench::run(&workspace, names, options),
+        Task::Build(name) => export::export(&workspace, name, options),
+        Task::Env => {
+            let arch = (!options.host).then(|| options.arch.unwrap_or(Arch::X86_64));
+            print!("{}", cargo::exports(&workspace, arch));
+            Ok(0)
+        }
+        Task::List => list(&workspace),
+        Task::Help => {
+            print!("{}", include_str!("help.txt"));
+            Ok(0)
+        }
+        // All of it has happened when the runner starts.
+        Task::Setup => Ok(0),
+    }
+}
+
+fn list(workspace: &Workspace) -> Result<u8> {
+    for image in workspace.images()? {
+        let kind = if image.is_bench() {
+            "bench"
+        } else if image.is_test() {
+            "test"
+        } else {
+            ""
+        };
+        println!("{:24} {kind}", image.name);
+    }
+    Ok(0)
+}

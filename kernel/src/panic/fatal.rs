@@ -1,64 +1,169 @@
-//! The fatal path (law 14): text, tracebacks, exit code 2.
+//! What ends an image: Go's texts for it. The way down itself is in [`down`](super::down).
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-use burrow_arch::trap::{Fault, TrapFrame};
+use burrow_arch::context::Registers;
+use burrow_arch::layout::PAGE;
+use burrow_arch::trap::{Fault, FaultKind, TrapFrame};
 
-use crate::console::{self, Raw};
+use super::down::{Blame, Failure, go_down};
+use super::goroutines::{self, Current};
+use super::message::{Indented, PanicText};
+use super::unwind::Pc;
 
 /// Ends the image because the runtime is broken. Go: `throw`.
 #[cold]
 #[inline(never)]
 pub fn throw(message: &str) -> ! {
-    die(format_args!("fatal error: {message}\n"))
+    fail_here(Blame::Runtime, &|out| fatal_error(out, message))
 }
 
 /// Ends the image because the program did what cannot be recovered from. Go: `fatal`.
 #[cold]
 #[inline(never)]
 pub fn fatal(message: &str) -> ! {
-    die(format_args!("fatal error: {message}\n"))
+    fail_here(Blame::Program, &|out| fatal_error(out, message))
 }
 
-fn die(text: core::fmt::Arguments<'_>) -> ! {
-    burrow_arch::irq::disable();
-    console::seize();
-    // The console cannot fail; what a refusing `Display` wrote is all there is.
-    let _ = Raw.write_fmt(text);
-    burrow_arch::power::exit(2)
+/// No memory for a block of that size. Go: `throw("out of memory")` and its kin.
+#[cold]
+#[inline(never)]
+pub fn out_of_memory(bytes: usize) -> ! {
+    fail_here(Blame::Program, &|out| {
+        writeln!(out, "runtime: cannot allocate {bytes}-byte block")?;
+        fatal_error(out, "runtime: out of memory")
+    })
+}
+
+/// `Upcalls::freeze`.
+pub fn on_freeze(frame: &mut TrapFrame) -> ! {
+    super::freeze::frozen(frame)
+}
+
+/// `Upcalls::fault`: an exception that nobody asked for. Go: `sighandler`, `sigpanic`.
+pub fn on_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
+    let current = goroutines::current();
+    let (sp, addr) = (frame.sp(), fault.addr.unwrap_or(0));
+    let guard = current.system_stack.start.saturating_sub(PAGE)..current.system_stack.start;
+    if fault.addr.is_some_and(|addr| guard.contains(&addr)) {
+        let lo_hi = current.system_stack;
+        fail_at(frame, Blame::Runtime, &|out| {
+            out.write_str("fatal: morestack on g0\n")?;
+            write!(out, "runtime: morestack on g0, stack [{:#x} {:#x}]", lo_hi.start, lo_hi.end)?;
+            writeln!(out, ", sp={sp:#x}, called from")?;
+            fatal_error(out, "morestack on g0")
+        });
+    }
+    let signal = Signal { fault, pc: frame.pc() };
+    if fault.kind == FaultKind::Double || !can_panic(&current, sp) {
+        fail_at(frame, Blame::Runtime, &|out| {
+            fatal_error(out, "unexpected signal during runtime execution")?;
+            signal.line(out)
+        });
+    }
+    match fault.kind {
+        FaultKind::Segv | FaultKind::Bus if fault.addr.is_some() && addr < PAGE => {
+            let text = "invalid memory address or nil pointer dereference";
+            fail_at(frame, Blame::Panic, &|out| signal.panic(out, text))
+        }
+        FaultKind::Fpe => {
+            fail_at(frame, Blame::Panic, &|out| signal.panic(out, "integer divide by zero"))
+        }
+        FaultKind::Segv | FaultKind::Bus => fail_at(frame, Blame::Runtime, &|out| {
+            writeln!(out, "unexpected fault address {addr:#x}")?;
+            fatal_error(out, "fault")?;
+            signal.line(out)
+        }),
+        _ => fail_at(frame, Blame::Runtime, &|out| {
+            writeln!(out, "{}", signal.name())?;
+            writeln!(out, "PC={:#x} {} code={:#x}", signal.pc, fault.name, fault.code)
+        }),
+    }
+}
+
+/// The running goroutine needs more stack than it may have. Go: `newstack`.
+pub fn stack_overflow(frame: &mut TrapFrame) -> ! {
+    let sp = frame.sp();
+    let (limit, stack) =
+        goroutines::current().goroutine.map_or((0, 0..0), |g| (g.stack_limit, g.stack));
+    fail_at(frame, Blame::Program, &|out| {
+        writeln!(out, "runtime: goroutine stack exceeds {limit}-byte limit")?;
+        writeln!(out, "runtime: sp={sp:#x} stack=[{:#x}, {:#x}]", stack.start, stack.end)?;
+        fatal_error(out, "stack overflow")
+    })
 }
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
-    die(format_args!("panic: {}\n", info.message()))
+    let message = info.message();
+    let current = goroutines::current();
+    // What goroutines may not do while the runtime is in the middle of something. Go: `gopanic`.
+    let also = match () {
+        () if current.goroutine.is_none() || current.on_g0 => Some("panic on system stack"),
+        () if current.holds_locks => Some("panic holding locks"),
+        () => None,
+    };
+    let blame = if also.is_some() { Blame::Runtime } else { Blame::Panic };
+    fail_here(blame, &|out| {
+        out.write_str("panic: ")?;
+        let mut text = PanicText::new(out);
+        write!(text, "{message}")?;
+        text.finish()?;
+        out.write_char('\n')?;
+        also.map_or(Ok(()), |also| fatal_error(out, also))
+    })
 }
 
-/// Another core is going down: this one stands still.
-pub fn on_freeze(_: &mut TrapFrame) -> ! {
-    stand_still()
+/// Fails with the stack of who called.
+#[inline(always)]
+fn fail_here(blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
+    go_down(&Failure { text, blame, registers: &Registers::here(), kind: Pc::Return })
 }
 
-fn stand_still() -> ! {
-    loop {
-        burrow_arch::irq::disable();
-        burrow_arch::irq::wait();
+/// Fails with the stack of interrupted code.
+fn fail_at(frame: &TrapFrame, blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
+    go_down(&Failure { text, blame, registers: &frame.registers(), kind: Pc::Exact })
+}
+
+fn fatal_error(out: &mut dyn Write, message: &str) -> fmt::Result {
+    out.write_str("fatal error: ")?;
+    Indented::new(out).write_str(message)?;
+    out.write_char('\n')
+}
+
+/// Whether a fault there is the goroutine's own. Go: `canpanic`.
+fn can_panic(current: &Current, sp: usize) -> bool {
+    let own = current.goroutine.as_ref().is_some_and(|g| g.stack.contains(&sp));
+    own && !current.on_g0 && !current.holds_locks
+}
+
+/// A fault in Go's terms.
+struct Signal<'a> {
+    fault: &'a Fault,
+    pc: usize,
+}
+
+impl Signal<'_> {
+    fn name(&self) -> &'static str {
+        match self.fault.kind {
+            FaultKind::Segv => "SIGSEGV: segmentation violation",
+            FaultKind::Bus => "SIGBUS: bus error",
+            FaultKind::Fpe => "SIGFPE: floating-point exception",
+            FaultKind::Ill => "SIGILL: illegal instruction",
+            FaultKind::Trap => "SIGTRAP: trace trap",
+            FaultKind::Double => self.fault.name,
+        }
     }
-}
 
-/// An exception that nothing handles.
-pub fn on_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
-    die(format_args!(
-        "fatal error: {} (code {:#x}, address {:#x?}, pc {:#x}, sp {:#x})\n",
-        fault.name,
-        fault.code,
-        fault.addr,
-        frame.pc(),
-        frame.sp()
-    ))
-}
+    /// The line after the message. Differs from Go: `code` is the CPU's.
+    fn line(&self, out: &mut dyn Write) -> fmt::Result {
+        let (code, addr) = (self.fault.code, self.fault.addr.unwrap_or(0));
+        writeln!(out, "[signal {} code={code:#x} addr={addr:#x} pc={:#x}]", self.name(), self.pc)
+    }
 
-/// The running goroutine's stack has reached its limit.
-pub fn stack_overflow(_: &mut TrapFrame) -> ! {
-    die(format_args!("fatal error: stack overflow\n"))
+    fn panic(&self, out: &mut dyn Write, text: &str) -> fmt::Result {
+        writeln!(out, "panic: runtime error: {text}")?;
+        self.line(out)
+    }
 }

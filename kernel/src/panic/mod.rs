@@ -4,13 +4,36 @@
 //! - [`fatal`] for the program's faults that it may not (a dead-lock, misuse of a lock),
 //! - [`throw`] for the runtime's: something that cannot be.
 //!
-//! [`fatal`](mod@fatal) is the way down, once entered never left.
+//! From the top: [`fatal`](mod@fatal) has the texts, `down` leads the one core that speaks,
+//! `freeze` stops the others, `dump` decides whose tracebacks are shown. [`traceback`] prints them
+//! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine.
 
+pub mod message;
+pub mod names;
+pub mod rows;
+pub mod symbols;
+pub mod traceback;
+pub mod unwind;
+
+#[cfg(target_os = "none")]
+mod down;
+#[cfg(target_os = "none")]
+mod dump;
 #[cfg(target_os = "none")]
 pub mod fatal;
+#[cfg(target_os = "none")]
+mod freeze;
+#[cfg(target_os = "none")]
+pub mod goroutines;
+#[cfg(target_os = "none")]
+pub mod image;
 
 #[cfg(target_os = "none")]
-pub use fatal::{fatal, throw};
+pub use fatal::{fatal, out_of_memory, throw};
+
+// The personality routine that landing pads name; images do not link without it.
+#[cfg(target_os = "none")]
+use unwinding as _;
 
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +43,11 @@ use core::sync::atomic::{AtomicBool, Ordering};
 static CORES_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// Once the boot core has its first block (`cpu::init_core`): from here on cores can be told apart
-/// when they fail.
+/// when they fail, and names are known. `image` is where the image lies in RAM.
 #[cfg(target_os = "none")]
-pub fn init() {
+pub fn init(image: burrow_arch::layout::PhysAddr) {
     CORES_KNOWN.store(true, Ordering::Relaxed);
+    image::find_symbols(image);
 }
 
 /// A word that tells this core from others, never 0. Only while it cannot be left: interrupts
