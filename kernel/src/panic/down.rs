@@ -117,7 +117,7 @@ extern "C" fn second(arg: *mut ()) {
     // SAFETY: called by `run_on`.
     let failure = unsafe { failure_of(arg) };
     let text = match TOLD.load(Ordering::Relaxed) {
-        false => "\npanic while printing panic value\n",
+        false => "\nfatal error: panic while printing panic value\n",
         true => "\npanic during panic\n",
     };
     let _ = Raw.write_str(text);

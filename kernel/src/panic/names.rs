@@ -28,6 +28,8 @@ pub enum Role {
     Panic,
     /// Not shown.
     Runtime,
+    /// Not shown even where the runtime is: how a failure takes its own registers.
+    Failing,
 }
 
 impl Role {
@@ -35,6 +37,9 @@ impl Role {
     pub fn of(name: &str) -> Self {
         if is_panic(name) {
             return Self::Panic;
+        }
+        if is_failing(name) {
+            return Self::Failing;
         }
         // No path: assembly and entry points.
         if !name.contains("::") || is_wrapper(name) {
@@ -54,7 +59,7 @@ impl Role {
         match self {
             Self::Program => true,
             Self::Library | Self::Panic => shown > 0,
-            Self::Runtime => false,
+            Self::Runtime | Self::Failing => false,
         }
     }
 }
@@ -66,6 +71,12 @@ pub fn shown(name: &str) -> &str {
 
 fn is_panic(name: &str) -> bool {
     matches!(name, "core::panicking::panic_fmt" | "burrow::panic_any")
+}
+
+fn is_failing(name: &str) -> bool {
+    name.ends_with("::context::Registers>::here")
+        || name == "burrow_kernel::panic::fatal::fail_here"
+        || name == "__rustc::rust_begin_unwind"
 }
 
 /// Calls through function objects and drop glue: nobody wrote them.
@@ -102,7 +113,7 @@ mod tests {
             ("<burrow_kernel::chan::Chan<u32>>::recv", Role::Runtime),
             ("<&mut burrow_kernel::g::G as core::fmt::Debug>::fmt", Role::Runtime),
             ("memcpy", Role::Runtime),
-            ("__rustc::rust_begin_unwind", Role::Runtime),
+            ("__rustc::rust_begin_unwind", Role::Failing),
             ("core::panicking::panic_bounds_check", Role::Runtime),
             ("core::panicking::panic_fmt", Role::Panic),
             ("core::slice::index::slice_index_fail", Role::Library),

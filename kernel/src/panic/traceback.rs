@@ -74,6 +74,14 @@ enum Show {
     All,
 }
 
+impl Show {
+    /// Whether that function is wanted after `shown` others.
+    fn wants(self, name: &str, shown: usize) -> bool {
+        let role = Role::of(name);
+        role.is_shown(shown) || self == Show::All && role != Role::Failing
+    }
+}
+
 /// Where in a list of frames to begin and to end.
 struct Part {
     skip: usize,
@@ -162,7 +170,7 @@ impl Printer<'_> {
             let mut any = false;
             for line in known.into_iter().flatten() {
                 any = true;
-                if show == Show::Program && !Role::of(line.func).is_shown(passed.frames) {
+                if !show.wants(line.func, passed.frames) {
                     continue;
                 }
                 if part.most == 0 {
@@ -207,8 +215,7 @@ impl Printer<'_> {
                 let (mut all, mut shown) = (0, 0);
                 for line in lines {
                     all += 1;
-                    shown +=
-                        usize::from(show == Show::All || Role::of(line.func).is_shown(END_FRAMES));
+                    shown += usize::from(show.wants(line.func, END_FRAMES));
                 }
                 if all == 0 {
                     let unlined = show == Show::All || self.is_shown_unlined(&frame, END_FRAMES);
