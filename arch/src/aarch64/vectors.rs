@@ -85,13 +85,7 @@ exception:
     .cfi_signal_frame
     .cfi_return_column 33
     .cfi_def_cfa sp, {size}
-    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    .cfi_offset \n, \n * 8 - {size}
-    .endr
-    .cfi_offset 33, {elr} - {size}
-    .irp    n, 8, 9, 10, 11, 12, 13, 14, 15
-    .cfi_offset 64 + \n, {q} + \n * 16 - {size}
-    .endr
+    .cfi_undefined 33
     stp     x2, x3, [sp, #16]
     stp     x4, x5, [sp, #32]
     stp     x6, x7, [sp, #48]
@@ -134,6 +128,13 @@ exception:
     mrs     x2, fpcr
     mrs     x3, fpsr
     stp     x2, x3, [sp, #{fpcr}]
+    .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .cfi_offset \n, \n * 8 - {size}
+    .endr
+    .cfi_offset 33, {elr} - {size}
+    .irp    n, 8, 9, 10, 11, 12, 13, 14, 15
+    .cfi_offset 64 + \n, {q} + \n * 16 - {size}
+    .endr
     cbz     x2, 1f
     msr     fpcr, xzr                   // Rust expects the default
 1:  mov     x0, sp
@@ -181,6 +182,7 @@ exception:
     ldp     x26, x27, [sp, #208]
     ldp     x28, x29, [sp, #224]
     add     sp, sp, #{size}
+    .cfi_def_cfa_offset 0
     eret
     .cfi_endproc
     .size   exception, . - exception
