@@ -2,21 +2,26 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{clock, cpu, lapic};
+use super::{clock, cpu, irq, lapic};
 
 /// The deadline when nothing is awaited.
 pub(super) const NEVER: u64 = u64::MAX;
 
 /// Fires `Upcalls::timer` on this core once `nanotime()` has reached the deadline.
 pub fn set(deadline: u64) {
+    // Masked: were the timer to fire between the two, its handler's deadline would be lost.
+    let was_enabled = irq::disable();
     cpu::block().deadline.store(deadline, Ordering::Relaxed);
     arm(deadline);
+    crate::irq::restore(was_enabled);
 }
 
 /// No interrupt before the next [`set`].
 pub fn clear() {
+    let was_enabled = irq::disable();
     cpu::block().deadline.store(NEVER, Ordering::Relaxed);
     lapic::stop();
+    crate::irq::restore(was_enabled);
 }
 
 /// The timer's interrupt: whether the deadline has really come. If the hardware was early, because

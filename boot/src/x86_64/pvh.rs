@@ -3,9 +3,9 @@
 use core::ffi::CStr;
 use core::slice;
 
-use burrow_arch::layout::PhysAddr;
+use burrow_arch::layout::{PAGE, PhysAddr};
 
-use super::{Found, START_PAGE, finish, refuse};
+use super::{__executable_start, Found, START_PAGE, burrow_boot_enter, keep, refuse};
 use crate::memory::MemoryMap;
 
 const MAGIC: u32 = 0x336e_c578;
@@ -13,6 +13,10 @@ const MAGIC: u32 = 0x336e_c578;
 const RAM: u32 = 1;
 /// Where the linker script puts the image.
 const LOAD_ADDRESS: u64 = 0x10_0000;
+
+unsafe extern "C" {
+    static __end: u8;
+}
 
 #[repr(C)]
 struct StartInfo {
@@ -45,6 +49,13 @@ struct MemoryEntry {
     reserved: u32,
 }
 
+/// The beginning of the symbols.
+#[repr(C)]
+struct Symbols {
+    magic: [u8; 8],
+    total_len: u32,
+}
+
 /// From the entry code, on the boot stack, with the start information's physical address.
 #[unsafe(no_mangle)]
 extern "C" fn burrow_pvh(start_info: u64) -> ! {
@@ -67,12 +78,13 @@ extern "C" fn burrow_pvh(start_info: u64) -> ! {
     };
     let found = Found {
         protocol: "PVH",
-        command_line,
         rsdp: info.rsdp,
         start_page: START_PAGE,
         image: LOAD_ADDRESS,
+        image_len: image_len(),
     };
-    finish(&found, |map| fill(map, memory, modules))
+    keep(found, command_line, |map| fill(map, memory, modules));
+    burrow_boot_enter()
 }
 
 /// RAM, without modules. The start information itself and its lists are not wanted any more.
@@ -95,4 +107,15 @@ unsafe fn array<T>(at: u64, len: u32) -> &'static [T] {
     }
     // SAFETY: the caller's promise.
     unsafe { slice::from_raw_parts(PhysAddr(at).virt() as *const T, len as usize) }
+}
+
+/// Bytes of the image with its symbols: they follow on the next page, with a magic word and their
+/// length. All memory is mapped here, so looking does no harm.
+fn image_len() -> u64 {
+    let (start, end) = (&raw const __executable_start as u64, &raw const __end as u64);
+    let header = end.next_multiple_of(PAGE as u64) as *const Symbols;
+    // SAFETY: the tables map the gigabyte from the image's base.
+    let header = unsafe { &*header };
+    let symbols = if header.magic == *b"BRWSYMS1" { header.total_len } else { 0 };
+    end.next_multiple_of(PAGE as u64) + u64::from(symbols) - start
 }
