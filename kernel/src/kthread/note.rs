@@ -6,8 +6,8 @@
 //! made it runnable: the layer must cope, and does, by running an M only on its home core.
 //!
 //! What the waker did before [`Note::wakeup`] happens before what the sleeper does after
-//! [`Note::finish_sleep`], on each of the three ways: signal before, while, and after going to
-//! sleep (model: `tests/loom_note.rs`; Go went without for years, go#63384).
+//! [`Note::finish_sleep`]: by the note itself if the signal came first, else by the queue that the
+//! woken M goes through (model: `tests/loom_note.rs`; Go went without for years, go#63384).
 
 use core::ptr::{self, NonNull};
 
