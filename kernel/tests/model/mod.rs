@@ -34,7 +34,7 @@ unsafe impl Linked for Item {
 }
 
 /// Items 0, 1, 2, … of one execution of a model.
-pub struct Items(Vec<Box<Item>>);
+pub struct Items(Vec<Item>);
 
 // SAFETY: an item's contents are accessed by one thread at a time, which is what loom checks.
 unsafe impl Send for Items {}
@@ -47,14 +47,14 @@ impl Items {
             link: AtomicPtr::new(ptr::null_mut()),
             contents: UnsafeCell::new(usize::MAX),
         };
-        Self((0..count).map(|_| Box::new(item())).collect())
+        Self((0..count).map(|_| item()).collect())
     }
 
     /// Item `id`, its contents written.
     pub fn make(&self, id: usize) -> NonNull<Item> {
         // SAFETY: nobody else has this item: it is made, or taken, before it is queued.
         self.0[id].contents.with_mut(|contents| unsafe { *contents = id });
-        NonNull::from(&*self.0[id])
+        NonNull::from(&self.0[id])
     }
 }
 
