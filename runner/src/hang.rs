@@ -38,8 +38,18 @@ fn inspect(socket: &Path, blob: Option<&Blob<'_>>) -> io::Result<String> {
     let cores = parse(&qmp.monitor("info registers -a")?);
     let mut text = String::new();
     for core in &cores {
-        let state = if core.halted { "halted" } else { "running" };
+        // Nothing is at address 0: nobody has started this core.
+        let state = if core.pc == 0 {
+            "never started"
+        } else if core.halted {
+            "halted"
+        } else {
+            "running"
+        };
         let _ = writeln!(text, "core {}, {state}:", core.number);
+        if core.pc == 0 {
+            continue;
+        }
         show(&mut text, core.pc, blob);
         // The monitor reads memory as the core that it is set to sees it.
         qmp.monitor(&format!("cpu {}", core.number))?;
@@ -70,8 +80,9 @@ fn callers(qmp: &mut Qmp, core: &Core) -> io::Result<Vec<u64>> {
         }
         frame = next;
     }
-    if let Some(link) = core.link.filter(|&link| link != 0 && callers.first() != Some(&link)) {
-        callers.insert(0, link);
+    // Functions have frames throughout; only hand-written entry code may have nothing but the link.
+    if callers.is_empty() {
+        callers.extend(core.link.filter(|&link| link != 0));
     }
     Ok(callers)
 }
@@ -82,7 +93,9 @@ fn show(text: &mut String, address: u64, blob: Option<&Blob<'_>>) {
         let _ = writeln!(text, "  {address:#018x}");
     }
     for frame in frames {
-        let _ = writeln!(text, "  {address:#018x} {} {}:{}", frame.func, frame.file, frame.line);
+        let place =
+            if frame.line == 0 { String::new() } else { format!(" {}:{}", frame.file, frame.line) };
+        let _ = writeln!(text, "  {address:#018x} {}{place}", frame.func);
     }
 }
 
