@@ -93,10 +93,12 @@ fn give_up_p(m: &'static M) -> GivenUp {
     // On the idle list from here on, so that who takes this P from now on wakes this M with it
     // instead of making another (differs from Go, where Ps are not bound to cores).
     idle::mput(&mut locked, m);
+    // Once the lock is gone the flag belongs to whoever wakes this M; the mark is still ours.
+    let was_spinning = m.spinning();
+    m.set_spinning(false);
     drop(locked);
 
-    let look_again = if m.spinning() {
-        m.set_spinning(false);
+    let look_again = if was_spinning {
         // Drops the mark and passes a full fence before the look.
         SCHED.spinners.stop_then_recheck(|| work_anywhere().then_some(())).is_some()
     } else {

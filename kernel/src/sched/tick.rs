@@ -16,25 +16,45 @@ use crate::g;
 use crate::p::{self, P, Status};
 use crate::percpu::{self, Core};
 
-/// A core's view of the slice that runs. Touched by the core's handlers only, but for `Relaxed`
-/// reads by the fatal path.
+/// A core's view of what runs. Touched by the core's handlers only.
 pub struct Tick {
-    /// The schedtick seen last. Go: `pd.schedtick`.
-    seen: AtomicU32,
-    /// When it was first seen. Go: `pd.schedwhen`.
-    since: AtomicU64,
-    /// When the global queue was last seen empty, for cores that do not tick.
+    /// The P's slice: its schedtick. Go: `pd.schedtick`, `pd.schedwhen`.
+    slice: Watch,
+    /// The kernel thread's turn: the core's count of turns.
+    turn: Watch,
+    /// Since when the global queue was not empty, for cores that do not tick.
     global_since: AtomicU64,
     /// Ticks so far.
     count: AtomicU32,
+}
+
+/// A number that goes up, and since when it has been what it is.
+struct Watch {
+    seen: AtomicU32,
+    since: AtomicU64,
+}
+
+impl Watch {
+    const fn new() -> Self {
+        Self { seen: AtomicU32::new(u32::MAX), since: AtomicU64::new(0) }
+    }
+
+    /// For how long the number has been this one, as far as ticks saw.
+    fn age(&self, number: u32, now: u64) -> u64 {
+        if self.seen.load(Ordering::Relaxed) != number {
+            self.seen.store(number, Ordering::Relaxed);
+            self.since.store(now, Ordering::Relaxed);
+        }
+        now.saturating_sub(self.since.load(Ordering::Relaxed))
+    }
 }
 
 impl Tick {
     /// Nothing seen.
     pub const fn new() -> Self {
         Self {
-            seen: AtomicU32::new(u32::MAX),
-            since: AtomicU64::new(0),
+            slice: Watch::new(),
+            turn: Watch::new(),
             global_since: AtomicU64::new(0),
             count: AtomicU32::new(0),
         }
@@ -97,36 +117,28 @@ fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
     }
     p.set_ticking(true);
     let now = clock::nanotime();
-    let next = match slice_over(core, p, now) {
+    let next = match over(core, p, now) {
         false => TICK_NS,
-        true => {
-            if core.threads.waiting() {
-                core.threads.set_due();
-            }
-            match try_preempt(frame, g::current()) {
-                Outcome::Retry => RETRY_NS,
-                Outcome::Redirected | Outcome::Pending | Outcome::Off => TICK_NS,
-            }
-        }
+        true => match try_preempt(frame, g::current()) {
+            Outcome::Retry => RETRY_NS,
+            Outcome::Redirected | Outcome::Pending | Outcome::Off => TICK_NS,
+        },
     };
     timer::set(now + next);
     poke_others(core, now);
 }
 
-/// Whether what runs here has had its slice, goroutine or kernel thread.
-fn slice_over(core: &'static Core, p: &'static P, now: u64) -> bool {
-    let tick = &core.tick;
-    // A thread without a P has slices too: its turn is the M itself.
-    let turn = core.threads.turn().wrapping_mul(0x9e37_79b9) ^ p.schedtick();
-    if tick.seen.load(Ordering::Relaxed) != turn {
-        tick.seen.store(turn, Ordering::Relaxed);
-        tick.since.store(now, Ordering::Relaxed);
-        return false;
-    }
-    // A thread without a P makes way for goroutines at the next tick (law 8).
+/// Whether what runs here has had its time, as a goroutine or as a kernel thread.
+fn over(core: &'static Core, p: &'static P, now: u64) -> bool {
+    let slice = core.tick.slice.age(p.schedtick(), now) >= SLICE_NS;
     let has_p = g::current().try_m().is_some_and(|m| m.try_p().is_some());
-    let slice = if has_p || !core.threads.waiting() { SLICE_NS } else { TICK_NS };
-    now.saturating_sub(tick.since.load(Ordering::Relaxed)) >= slice
+    // A thread without a P makes way at the next tick (law 8).
+    let limit = if has_p { SLICE_NS } else { TICK_NS };
+    let turn = core.tick.turn.age(core.threads.turn(), now) >= limit && core.threads.waiting();
+    if turn {
+        core.threads.set_due();
+    }
+    turn || (slice && has_p && find::has_waiters(p))
 }
 
 /// Goroutines have waited in the global queue for a slice: cores that run a lone goroutine do not
