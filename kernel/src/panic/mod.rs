@@ -8,6 +8,8 @@
 //! `freeze` stops the others, `dump` decides whose tracebacks are shown. [`traceback`] prints them
 //! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine.
 
+#[cfg(test)]
+mod fixture;
 pub mod message;
 pub mod names;
 pub mod rows;

@@ -21,7 +21,7 @@ use core::fmt::{self, Write};
 use super::names::{self, Role};
 use super::rows::Rows;
 use super::symbols::{Line, Symbols};
-use super::unwind::{Frame, Pc, Walk};
+use super::unwind::{Frame, Walk};
 
 /// Frames shown at either end of a long stack. Go: `tracebackInnerFrames`, `tracebackOuterFrames`.
 const END_FRAMES: usize = 50;
@@ -269,7 +269,7 @@ impl Printer<'_> {
             None => true,
             Some(symbols) => match symbols.function(frame.lookup()) {
                 Some(function) => Role::of(function.name).is_shown(shown),
-                None => frame.kind == Pc::Exact,
+                None => false,
             },
         }
     }
@@ -277,4 +277,106 @@ impl Printer<'_> {
 
 fn is_program(line: &Line<'_>) -> bool {
     Role::of(line.func).is_shown(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{ENTRY, F, Image, PREEMPT, SMALL, walk};
+    use super::super::unwind::Pc;
+    use super::*;
+
+    fn printed(image: &Image, level: Level, print: impl FnOnce(&mut Printer<'_>)) -> String {
+        let mut out = String::new();
+        let mut rows = image.rows();
+        let symbols = Some(image.symbols());
+        print(&mut Printer { out: &mut out, rows: &mut rows, symbols, level });
+        out
+    }
+
+    fn stack(words: &[usize], pc: usize, level: Level) -> String {
+        let walk = walk(words, pc, Pc::Return);
+        printed(&Image::new(), level, |printer| printer.stack(&walk).unwrap())
+    }
+
+    #[test]
+    fn headers() {
+        let plain =
+            Header { id: 1, g: 0x10, m: None, status: "running", minutes: 0, locked: false };
+        let all = Header { id: 9, status: "syscall", minutes: 2, locked: true, ..plain };
+        let image = Image::new();
+        let text = |level, header: &Header<'_>| {
+            printed(&image, level, |printer| printer.header(header).unwrap())
+        };
+        assert_eq!(text(Level::Program, &plain), "goroutine 1 [running]:\n");
+        let expected = "goroutine 9 [syscall, 2 minutes, locked to thread]:\n";
+        assert_eq!(text(Level::Program, &all), expected);
+        assert_eq!(text(Level::System, &plain), "goroutine 1 gp=0x10 m=nil [running]:\n");
+        let on_m = Header { m: Some((3, 0x20)), ..plain };
+        assert_eq!(text(Level::System, &on_m), "goroutine 1 gp=0x10 m=3 mp=0x20 [running]:\n");
+    }
+
+    #[test]
+    fn frames_with_inlined_ones_and_without_the_runtime() {
+        let words = [1, F + 0x20, 2, ENTRY + 0x10, 3];
+        let text = stack(&words, SMALL + 0x10, Level::Program);
+        let expected = "app::small(...)\n\tsrc/app.rs:20\napp::f(...)\n\tsrc/app.rs:11 +0x90\n\
+                        app::f(...)\n\tsrc/app.rs:10 +0x20\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_stack_of_the_runtime_alone_is_shown() {
+        let text = stack(&[0, 0], ENTRY + 0x10, Level::Program);
+        assert_eq!(text, "burrow_kernel::entry(...)\n\tk.rs:5 +0x10\n");
+        let text = stack(&[0, ENTRY + 0x20, 0], PREEMPT + 0x10, Level::Program);
+        let entry = "burrow_kernel::entry(...)\n\tk.rs:5 +0x20\n";
+        assert_eq!(text, format!("preempt(...)\n\t?:0 +0x10\n{entry}"));
+    }
+
+    #[test]
+    fn the_system_level_has_addresses() {
+        let words = [1, ENTRY + 0x10, 3];
+        let sp = words.as_ptr() as usize;
+        let text = stack(&words, F + 0x10, Level::System);
+        let (cfa, pc) = (sp + 16, F + 0x10);
+        let first =
+            format!("app::f(...)\n\tsrc/app.rs:10 +0x10 fp={cfa:#x} sp={sp:#x} pc={pc:#x}\n");
+        assert!(text.starts_with(&first), "{text}");
+        assert!(text.contains("burrow_kernel::entry(...)"));
+    }
+
+    #[test]
+    fn long_stacks_lose_their_middle() {
+        // Each frame of `f` with `small` inlined is two lines; the first one is `f` alone.
+        let long = |frames: usize| {
+            let mut words = Vec::new();
+            (1..frames).for_each(|_| words.extend([0, SMALL + 0x10]));
+            words.extend([0, ENTRY + 0x10, 0]);
+            stack(&words, F + 0x10, Level::Program)
+        };
+        let count = |text: &str| text.matches("(...)").count();
+        assert_eq!(count(&long(25)), 49);
+        assert!(!long(50).contains("elided"));
+        assert_eq!(count(&long(50)), 99);
+        // 101 frames: one is left out.
+        let text = long(51);
+        assert_eq!(count(&text), 100);
+        assert!(text.contains("...1 frames elided...\n"), "{text}");
+        let text = long(1000);
+        assert_eq!(count(&text), 100);
+        assert!(text.contains("...1899 frames elided...\n"), "{text}");
+        let (inner, outer) = text.split_once("...1899 frames elided...\n").unwrap();
+        assert_eq!((count(inner), count(outer)), (50, 50));
+    }
+
+    #[test]
+    fn created_by_names_the_place_of_the_call() {
+        let image = Image::new();
+        let text =
+            |parent, pc| printed(&image, Level::Program, |p| p.created_by(parent, pc).unwrap());
+        assert_eq!(text(7, F + 0x20), "created by app::f in goroutine 7\n\tsrc/app.rs:10 +0x20\n");
+        assert_eq!(text(0, F + 0x20), "created by app::f\n\tsrc/app.rs:10 +0x20\n");
+        assert_eq!(text(7, ENTRY + 0x20), "");
+        assert_eq!(text(7, 0x10), "");
+    }
 }

@@ -141,7 +141,10 @@ impl Walk {
             return self.step_from_nowhere(rows);
         }
         let cfa = self.cfa(rows)?;
+        let from = self.stack;
         self.enter(cfa)?;
+        // Where the caller is on another stack, the frame's places are too.
+        let popped = if self.stack == from { self.frame.sp } else { 0 };
         let row = rows.find(self.frame.lookup())?;
         let before = self.registers;
         self.registers[sp_column] = cfa;
@@ -156,7 +159,7 @@ impl Walk {
             let value = match source {
                 Source::At(offset) => {
                     let at = cfa.wrapping_add_signed(offset as isize);
-                    if at < self.frame.sp && self.same_stack(at) {
+                    if at < popped {
                         continue;
                     }
                     self.load(at)?
@@ -208,10 +211,6 @@ impl Walk {
         Some(())
     }
 
-    fn same_stack(&self, addr: usize) -> bool {
-        self.stacks.holding(addr) == self.stacks.holding(self.frame.sp)
-    }
-
     /// A word of one of the stacks.
     fn load(&self, addr: usize) -> Option<usize> {
         let word = size_of::<usize>();
@@ -226,5 +225,107 @@ impl Walk {
         // SAFETY: aligned and inside a stack that who started the walk vouches for; volatile,
         // because other code wrote it with no regard for us.
         Some(unsafe { (addr as *const usize).read_volatile() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{COLUMNS, ENTRY, F, Image, PREEMPT, TEXT, walk};
+    use super::*;
+
+    /// The addresses that a walk passes.
+    fn pcs(mut walk: Walk, image: &Image) -> Vec<usize> {
+        let mut rows = image.rows();
+        let mut pcs = Vec::new();
+        while let Some(frame) = walk.frame() {
+            pcs.push(frame.pc);
+            walk.advance(&mut rows);
+        }
+        pcs
+    }
+
+    #[test]
+    fn walks_to_the_root() {
+        // f's word and return address, the same again, then entry.
+        let stack = [1, F + 0x20, 2, ENTRY + 0x10, 3];
+        let image = Image::new();
+        let walked = pcs(walk(&stack, F + 0x10, Pc::Return), &image);
+        assert_eq!(walked, [F + 0x10, F + 0x20, ENTRY + 0x10]);
+    }
+
+    #[test]
+    fn starts_at_any_instruction() {
+        let image = Image::new();
+        // Before the word is there, and after it is popped: the return address is on top.
+        for pc in [F, F + 3, F + 0xf0, F + 0xff] {
+            let stack = [ENTRY + 0x10, 0, 0];
+            assert_eq!(pcs(walk(&stack, pc, Pc::Exact), &image), [pc, ENTRY + 0x10], "{pc:#x}");
+        }
+    }
+
+    #[test]
+    fn a_register_popped_already_keeps_its_value() {
+        let image = Image::new();
+        let mut rows = image.rows();
+        let stack = [99, F + 0x20, 0, 0];
+        let range = stack.as_ptr_range();
+        let (low, high) = (range.start as usize, range.end as usize);
+        let stacks = Stacks::new(&[low..high]);
+        // At 0xf0 the place of r0 is the word below the stack pointer.
+        let registers = [7, 8, low + 8, 0];
+        let mut walk = Walk::new(COLUMNS, &registers, F + 0xf0, Pc::Exact, stacks.clone());
+        walk.advance(&mut rows);
+        assert_eq!(walk.registers[..2], [7, 8]);
+        let mut walk = Walk::new(COLUMNS, &[7, 8, low, 0], F + 0x10, Pc::Exact, stacks);
+        walk.advance(&mut rows);
+        assert_eq!(walk.registers[..2], [99, 8]);
+    }
+
+    #[test]
+    fn interrupted_code_is_at_an_exact_address() {
+        let image = Image::new();
+        let mut rows = image.rows();
+        // r1 and the interrupted pc, the first instruction of f: looked up as it is.
+        let stack = [55, F, ENTRY + 0x10, 0];
+        let mut at = walk(&stack, PREEMPT + 0x10, Pc::Return);
+        at.advance(&mut rows);
+        let frame = at.frame().unwrap();
+        assert_eq!((frame.pc, frame.kind, frame.lookup()), (F, Pc::Exact, F));
+        assert_eq!(at.registers[1], 55);
+        at.advance(&mut rows);
+        assert_eq!(at.frame().map(|frame| frame.pc), Some(ENTRY + 0x10));
+    }
+
+    #[test]
+    fn code_that_is_not_there_has_a_caller() {
+        let image = Image::new();
+        let stack = [F + 0x20, 1, ENTRY + 0x10, 0];
+        for nowhere in [0, 8, 0xdead_0000] {
+            let walked = pcs(walk(&stack, nowhere, Pc::Exact), &image);
+            assert_eq!(walked, [nowhere, F + 0x20, ENTRY + 0x10]);
+        }
+    }
+
+    #[test]
+    fn nothing_outside_the_stack_is_read() {
+        let image = Image::new();
+        // The return address would be the word after the stack.
+        let stack = [1, F + 0x20, 2];
+        assert_eq!(pcs(walk(&stack, F + 0x10, Pc::Return), &image), [F + 0x10, F + 0x20]);
+        // A stack pointer that is in no stack, and one that is not aligned.
+        let stacks = Stacks::new(&[0x1000..0x2000]);
+        let lost = Walk::new(COLUMNS, &[0, 0, 0x8000, 0], F + 0x10, Pc::Exact, stacks.clone());
+        assert_eq!(pcs(lost, &image), []);
+        let odd = Walk::new(COLUMNS, &[0, 0, 0x1001, 0], F + 0x10, Pc::Exact, stacks);
+        assert_eq!(pcs(odd, &image), [F + 0x10]);
+    }
+
+    #[test]
+    fn returns_lead_into_text_only() {
+        let image = Image::new();
+        for wild in [0, 1, TEXT - 8, TEXT + 0x300, usize::MAX] {
+            let stack = [1, wild, 2, 3];
+            assert_eq!(pcs(walk(&stack, F + 0x10, Pc::Return), &image), [F + 0x10]);
+        }
     }
 }
