@@ -42,10 +42,12 @@ pub struct Config {
     traceback: AtomicU8,
     /// Whether the invariant checker runs on the tick.
     check: AtomicBool,
+    /// Whether fatal dumps end with the flight rings.
+    flight: AtomicBool,
 }
 
 /// How much a traceback shows. Go: `GOTRACEBACK`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Traceback {
     /// The message only.
@@ -67,6 +69,7 @@ pub static CONFIG: Config = Config {
     seed: AtomicU64::new(0),
     traceback: AtomicU8::new(Traceback::All as u8),
     check: AtomicBool::new(false),
+    flight: AtomicBool::new(false),
 };
 
 impl Config {
@@ -88,6 +91,7 @@ impl Config {
             ("asyncpreemptoff", Some(n)) => self.async_preempt_off.store(n != 0, Ordering::Relaxed),
             ("seed", Some(n)) => self.seed.store(n, Ordering::Relaxed),
             ("schedcheck", Some(n)) => self.check.store(n != 0, Ordering::Relaxed),
+            ("flight", Some(n)) => self.flight.store(n != 0, Ordering::Relaxed),
             ("traceback", _) => self.traceback.store(traceback(value) as u8, Ordering::Relaxed),
             _ => {}
         }
@@ -111,6 +115,11 @@ impl Config {
     /// Whether the invariant checker runs on the tick.
     pub fn check(&self) -> bool {
         self.check.load(Ordering::Relaxed)
+    }
+
+    /// Whether fatal dumps end with the flight rings.
+    pub fn flight(&self) -> bool {
+        self.flight.load(Ordering::Relaxed)
     }
 
     /// How much a traceback shows.

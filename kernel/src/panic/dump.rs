@@ -13,16 +13,17 @@ use super::rows::Rows;
 use super::traceback::{Header, Level, Printer};
 use super::unwind::{Pc, Stacks, Walk};
 use super::{freeze, image};
+use crate::config::{CONFIG, Traceback};
 
 /// Writes the dump.
 pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
-    let Shown { level, others } = shown(failure.blame);
+    let Shown { level, others, flight } = shown(failure.blame);
     if level == Level::None {
         return Ok(());
     }
     let current = goroutines::current();
     let mut rows = Rows::new(image::tables());
-    let mut printer = Printer { out, rows: &mut rows, symbols: image::symbols(), level };
+    let mut printer = Printer { out: &mut *out, rows: &mut rows, symbols: image::symbols(), level };
     let first = current.goroutine.as_ref().filter(|_| !current.on_g0);
     let from = walk(failure.registers, failure.kind, &current, None);
     match first {
@@ -40,6 +41,9 @@ pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
     }
     if others || first.is_none() {
         show_others(&mut printer, &current)?;
+    }
+    if flight {
+        show_flight(out)?;
     }
     Ok(())
 }
@@ -73,16 +77,50 @@ fn show_others(printer: &mut Printer<'_>, current: &Current) -> fmt::Result {
 fn other(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
     printer.out.write_char('\n')?;
     header(printer, goroutine)?;
-    let stack = Some(&goroutine.stack);
-    let nowhere = Current::default();
-    if let Some(registers) = &goroutine.registers {
-        printer.stack(&walk(registers, Pc::Return, &nowhere, stack))?;
-    } else if let Some(stopped) = freeze::stopped_at(goroutine.g) {
-        printer.stack(&walk(&stopped.registers, stopped.kind, &nowhere, stack))?;
-    } else {
-        printer.out.write_str("\tgoroutine running on other thread; stack unavailable\n")?;
+    match registers_of(goroutine) {
+        Some((registers, kind)) => {
+            let from = walk(&registers, kind, &Current::default(), Some(&goroutine.stack));
+            printer.stack(&from)?;
+        }
+        None => {
+            printer.out.write_str("\tgoroutine running on other thread; stack unavailable\n")?;
+        }
     }
     created_by(printer, goroutine)
+}
+
+/// Where a goroutine stands: where it was switched out, or where its core was stopped.
+fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
+    if !goroutine.running {
+        return goroutine.saved.clone().map(|saved| (saved, Pc::Return));
+    }
+    if let Some(stopped) = freeze::stopped_at(goroutine.g) {
+        return Some((stopped.registers, stopped.kind));
+    }
+    // On its M's system stack, or just off the goroutine's: where it left its own.
+    let on_g0 =
+        goroutine.g0 == burrow_arch::cpu::current() || freeze::stopped_at(goroutine.g0).is_some();
+    goroutine.saved.clone().filter(|_| on_g0).map(|saved| (saved, Pc::Return))
+}
+
+/// What each core did last.
+fn show_flight(out: &mut dyn Write) -> fmt::Result {
+    let mut result = Ok(());
+    goroutines::rings(&mut |core, ring| {
+        result = result.and_then(|()| {
+            writeln!(out, "\nflight ring of core {core}:")?;
+            ring.entries().try_for_each(|entry| {
+                let (millis, micros) = (entry.time / 1_000_000, entry.time / 1000 % 1000);
+                let event = entry.event.text();
+                writeln!(
+                    out,
+                    "{millis}.{micros:03}ms {event} goid={} {:#x}",
+                    entry.goid, entry.word
+                )
+            })
+        });
+    });
+    result
 }
 
 fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
@@ -96,7 +134,7 @@ fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
         m: goroutine.m,
         status: goroutine.status,
         minutes: waits / 60_000_000_000,
-        locked: goroutine.locked,
+        locked: false,
     })
 }
 
@@ -123,10 +161,22 @@ struct Shown {
     level: Level,
     /// Also the goroutines that did not fail.
     others: bool,
+    /// Also the flight rings.
+    flight: bool,
 }
 
 /// By the one to blame and the setting. Go: `gotraceback`.
 fn shown(blame: Blame) -> Shown {
-    let level = if blame == Blame::Runtime { Level::System } else { Level::Program };
-    Shown { level, others: true }
+    let setting = CONFIG.traceback();
+    let level = match setting {
+        _ if blame == Blame::Runtime => Level::System,
+        Traceback::None => Level::None,
+        Traceback::Single | Traceback::All => Level::Program,
+        Traceback::System | Traceback::Crash => Level::System,
+    };
+    Shown {
+        level,
+        others: blame != Blame::Panic || setting >= Traceback::All,
+        flight: CONFIG.flight() || setting == Traceback::Crash,
+    }
 }

@@ -1,15 +1,23 @@
-//! What a dump asks of the scheduler.
+//! What a dump asks of the scheduler, answered without locks.
 //!
-//! The fatal path works before there is a scheduler, and while it is in any state; so it asks
-//! through a table of functions that bring-up hands over, and these answer from what they can read
-//! without locks.
+//! The other cores stand still, or soon will, in any state: whatever is read here may be half
+//! changed. So nothing is trusted further than a wrong word in the dump: Gs, Ms and cores are never
+//! freed, and walks check their own loads.
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use burrow_arch::context::Registers;
+use burrow_arch::context::{Context, Registers};
+use burrow_arch::platform::MAX_CORES;
 
+use crate::g::{self, G, Kind, Status};
+use crate::m::M;
+use crate::percpu;
+use crate::sched::table::ALLGS;
 use crate::trace::ring::Ring;
+
+/// Goroutines up to so many are shown by age, which takes the square of that in looks; more come
+/// newest first.
+const SORTED: usize = 2048;
 
 /// One goroutine, as a traceback needs it.
 pub struct Goroutine {
@@ -17,22 +25,24 @@ pub struct Goroutine {
     pub id: u64,
     /// The word that the core keeps while it runs (`cpu::current`); its G's address.
     pub g: usize,
+    /// The word that the core keeps while g0 runs for it, or 0.
+    pub g0: usize,
     /// Number and address of the M that it is on.
     pub m: Option<(u64, usize)>,
     /// Its status, or what it waits for.
     pub status: &'static str,
     /// Since when it waits or is in a syscall, as `nanotime`; 0 if it does neither.
     pub since: u64,
-    /// Locked to its M.
-    pub locked: bool,
     /// One of the runtime's own.
     pub system: bool,
     /// Its stack, the whole slot.
     pub stack: Range<usize>,
     /// Bytes that it may use of it.
     pub stack_limit: usize,
-    /// Where it was switched out; nothing while it runs.
-    pub registers: Option<Registers>,
+    /// Whether a core may be running it at this moment.
+    pub running: bool,
+    /// Where it was switched out last, if that is on its stack.
+    pub saved: Option<Registers>,
     /// Who started it and the return address of that call; address 0 if nobody did.
     pub created_by: (u64, usize),
 }
@@ -50,56 +60,83 @@ pub struct Current {
     pub holds_locks: bool,
 }
 
-/// Takes goroutines one by one.
-pub type ForGoroutine<'a> = &'a mut dyn FnMut(&Goroutine);
-/// Takes flight rings one by one, with their cores' numbers.
-pub type ForRing<'a> = &'a mut dyn FnMut(usize, &Ring);
-
-/// The scheduler's answers.
-pub struct Scheduler {
-    /// What runs on this core.
-    pub current: fn() -> Current,
-    /// Every goroutine that is alive, by age.
-    pub for_each: fn(ForGoroutine<'_>),
-    /// Cores that have been started, this one included.
-    pub cores: fn() -> usize,
-    /// Every core's flight ring.
-    pub rings: fn(ForRing<'_>),
-}
-
-static SCHEDULER: AtomicPtr<Scheduler> = AtomicPtr::new(core::ptr::null_mut());
-
-/// Makes the scheduler's answers known.
-pub fn set_scheduler(scheduler: &'static Scheduler) {
-    // Release: pairs with `scheduler`; what bring-up built is there before it is asked for.
-    SCHEDULER.store((&raw const *scheduler).cast_mut(), Ordering::Release);
-}
-
-fn scheduler() -> Option<&'static Scheduler> {
-    // SAFETY: null or what `set_scheduler` was given, a `&'static`.
-    unsafe { SCHEDULER.load(Ordering::Acquire).as_ref() }
-}
-
-/// What runs on this core.
+/// What runs on this core. Interrupts masked or preemption held off.
 pub fn current() -> Current {
-    scheduler().map_or_else(Current::default, |scheduler| (scheduler.current)())
-}
-
-/// Every goroutine that is alive, by age.
-pub fn for_each(f: ForGoroutine<'_>) {
-    if let Some(scheduler) = scheduler() {
-        (scheduler.for_each)(f);
+    if !super::are_cores_known() || burrow_arch::cpu::current() == 0 {
+        return Current::default();
+    }
+    let g = g::current();
+    let on_g0 = g.is_g0();
+    let m = g.try_m();
+    let running = if on_g0 { m.and_then(M::curg) } else { Some(g) };
+    Current {
+        goroutine: running.map(goroutine),
+        system_stack: if on_g0 { slot(g) } else { m.map_or(0..0, |m| slot(&m.g0)) },
+        on_g0,
+        holds_locks: g.count() > 0,
     }
 }
 
-/// Cores that have been started.
+/// Every goroutine that is alive, by age if that can be found in reasonable time.
+pub fn for_each(f: &mut dyn FnMut(&Goroutine)) {
+    let alive = || {
+        let is_alive = |g: &&G| !matches!(g.status(), Status::Dead | Status::Idle);
+        ALLGS.iter().filter(is_alive)
+    };
+    if ALLGS.len() > SORTED {
+        alive().for_each(|g| f(&goroutine(g)));
+        return;
+    }
+    let mut last = 0;
+    while let Some(next) = alive().filter(|g| g.goid() > last).min_by_key(|g| g.goid()) {
+        last = next.goid();
+        f(&goroutine(next));
+    }
+}
+
+/// Cores that were told to start.
 pub fn cores() -> usize {
-    scheduler().map_or(1, |scheduler| (scheduler.cores)())
+    (0..MAX_CORES).filter(|&index| percpu::core(index).is_some()).count().max(1)
 }
 
 /// Every core's flight ring.
-pub fn rings(f: ForRing<'_>) {
-    if let Some(scheduler) = scheduler() {
-        (scheduler.rings)(f);
+pub fn rings(f: &mut dyn FnMut(usize, &Ring)) {
+    for core in (0..MAX_CORES).filter_map(percpu::core) {
+        f(core.index, &core.ring);
     }
+}
+
+fn goroutine(g: &'static G) -> Goroutine {
+    let (status, m) = (g.status(), g.try_m());
+    let waits = status == Status::Waiting;
+    // An M that was switched out took its goroutine along, which then stands where the M does.
+    let off_core = m.filter(|m| !m.is_on_core() && m.word() == g.as_word());
+    let context = off_core.map_or(g.context(), M::context);
+    Goroutine {
+        id: g.goid(),
+        g: g.as_word(),
+        g0: m.map_or(0, |m| m.g0.as_word()),
+        m: m.map(|m| (m.id(), (&raw const *m).addr())),
+        status: if waits { g.wait_reason().text() } else { status.text() },
+        since: if waits || status == Status::Syscall { g.waiting_since() } else { 0 },
+        system: g.kind() == Kind::System,
+        stack: slot(g),
+        stack_limit: g.stack().limit,
+        running: matches!(status, Status::Running | Status::Syscall) && off_core.is_none(),
+        saved: registers(context, &slot(g)),
+        created_by: g.created_by(),
+    }
+}
+
+/// The registers of a context that was switched out on that stack.
+fn registers(context: *const Context, stack: &Range<usize>) -> Option<Registers> {
+    // SAFETY: contexts are parts of Gs and Ms, which are never freed. One is written only while
+    // its owner is being switched, by a core that did not stop; what is read is checked.
+    let context = unsafe { &*context };
+    stack.contains(&context.sp()).then(|| context.registers())
+}
+
+fn slot(g: &G) -> Range<usize> {
+    let stack = g.stack();
+    stack.lo..stack.hi
 }

@@ -52,9 +52,15 @@ pub fn init(image: burrow_arch::layout::PhysAddr) {
     image::find_symbols(image);
 }
 
+/// Whether [`init`] has run.
+#[cfg(target_os = "none")]
+fn are_cores_known() -> bool {
+    CORES_KNOWN.load(Ordering::Relaxed)
+}
+
 /// A word that tells this core from others, never 0. Only while it cannot be left: interrupts
 /// masked or preemption held off.
 #[cfg(target_os = "none")]
 pub(crate) fn this_core() -> usize {
-    if CORES_KNOWN.load(Ordering::Relaxed) { burrow_arch::cpu::local() | 1 } else { 1 }
+    if are_cores_known() { burrow_arch::cpu::local() | 1 } else { 1 }
 }

@@ -64,6 +64,12 @@ impl Role {
     }
 }
 
+/// Whether a function of that name may be what started a goroutine: not the runtime, not the API in
+/// front of it.
+pub fn is_program(name: &str) -> bool {
+    Role::of(name) == Role::Program && crate_of(name) != "burrow"
+}
+
 /// The name as a traceback shows it.
 pub fn shown(name: &str) -> &str {
     if is_panic(name) { "panic" } else { name }
@@ -76,6 +82,7 @@ fn is_panic(name: &str) -> bool {
 fn is_failing(name: &str) -> bool {
     name.ends_with("::context::Registers>::here")
         || name == "burrow_kernel::panic::fatal::fail_here"
+        || name.ends_with("::context::root")
         || name == "__rustc::rust_begin_unwind"
 }
 
@@ -87,11 +94,16 @@ fn is_wrapper(name: &str) -> bool {
         || name.ends_with("::__burrow_main")
 }
 
-/// The crate of a path, also of `<crate::Type as Trait>::f`.
+/// The crate of a path, also of `<crate::Type as Trait>::f`; `core` for the language's own types.
 fn crate_of(name: &str) -> &str {
-    let path = name.trim_start_matches(['<', '&', '*', '[', '(']);
-    let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);
-    path.split_once("::").map_or(path, |(first, _)| first)
+    let mut path = name.trim_start_matches(['<', '&', '*', '[', '(']);
+    for word in ["mut ", "const ", "dyn "] {
+        path =
+            path.strip_prefix(word).unwrap_or(path).trim_start_matches(['<', '&', '*', '[', '(']);
+    }
+    let first = path.split_once("::").map_or(path, |(first, _)| first);
+    let is_name = first.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+    if is_name { first } else { "core" }
 }
 
 #[cfg(test)]
@@ -118,6 +130,10 @@ mod tests {
             ("core::panicking::panic_fmt", Role::Panic),
             ("core::slice::index::slice_index_fail", Role::Library),
             ("<alloc::vec::Vec<u8>>::push", Role::Library),
+            ("<*const u32>::read_volatile", Role::Library),
+            ("<&mut [u8] as core::fmt::Debug>::fmt", Role::Library),
+            ("<u32>::pow", Role::Library),
+            ("<&mut hello::Tree as hello::Walk>::go", Role::Program),
             (
                 "<hello::main::{closure#0} as core::ops::function::FnOnce<()>>::call_once",
                 Role::Runtime,

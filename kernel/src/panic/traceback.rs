@@ -134,8 +134,7 @@ impl Printer<'_> {
         };
         let mut lines = self.symbols.into_iter().flat_map(|symbols| symbols.lines(pc - 1));
         // `go` itself may be inlined into the code that called it.
-        let shown = lines.find(|line| self.level >= Level::System || is_program(line));
-        let Some(line) = shown else { return Ok(()) };
+        let Some(line) = lines.find(|line| names::is_program(line.func)) else { return Ok(()) };
         write!(self.out, "created by {}", names::shown(line.func))?;
         if parent != 0 {
             write!(self.out, " in goroutine {parent}")?;
@@ -273,10 +272,6 @@ impl Printer<'_> {
             },
         }
     }
-}
-
-fn is_program(line: &Line<'_>) -> bool {
-    Role::of(line.func).is_shown(0)
 }
 
 #[cfg(test)]
