@@ -54,7 +54,7 @@ pub fn runtime_stack(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result 
     let symbols = image::symbols();
     let mut printer = Printer { out, rows: &mut rows, symbols, level: Level::System };
     printer.out.write_str("\nruntime stack:\n")?;
-    printer.stack(&walk(failure.registers, failure.kind, &Current::default(), None))
+    printer.stack(&walk(failure.registers, failure.kind, &goroutines::current(), None))
 }
 
 /// Every goroutine but the one that was shown, that of this core's M first.

@@ -26,16 +26,6 @@ pub fn fatal(message: &str) -> ! {
     fail_here(Blame::Program, &|out| fatal_error(out, message))
 }
 
-/// No memory for a block of that size. Go: `throw("out of memory")` and its kin.
-#[cold]
-#[inline(never)]
-pub fn out_of_memory(bytes: usize) -> ! {
-    fail_here(Blame::Program, &|out| {
-        writeln!(out, "runtime: cannot allocate {bytes}-byte block")?;
-        fatal_error(out, "runtime: out of memory")
-    })
-}
-
 /// `Upcalls::freeze`.
 pub fn on_freeze(frame: &mut TrapFrame) -> ! {
     super::freeze::frozen(frame)

@@ -31,7 +31,7 @@ pub mod goroutines;
 pub mod image;
 
 #[cfg(target_os = "none")]
-pub use fatal::{fatal, out_of_memory, throw};
+pub use fatal::{fatal, throw};
 
 // The personality routine that landing pads name; images do not link without it.
 #[cfg(target_os = "none")]

@@ -184,7 +184,7 @@ impl Printer<'_> {
                 part.most -= 1;
                 self.line(walk, &frame, &line)?;
             }
-            if !any && (show == Show::All || self.is_shown_unlined(&frame, passed.frames)) {
+            if !any && self.is_shown_unlined(&frame, show, passed.frames) {
                 if part.most == 0 {
                     return Ok(passed);
                 }
@@ -217,8 +217,7 @@ impl Printer<'_> {
                     shown += usize::from(show.wants(line.func, END_FRAMES));
                 }
                 if all == 0 {
-                    let unlined = show == Show::All || self.is_shown_unlined(&frame, END_FRAMES);
-                    shown = usize::from(unlined);
+                    shown = usize::from(self.is_shown_unlined(&frame, show, END_FRAMES));
                 }
                 *slot = (frame.pc, shown);
             }
@@ -262,14 +261,12 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Without symbols every address is worth showing; with them, only functions of the program.
-    fn is_shown_unlined(&self, frame: &Frame, shown: usize) -> bool {
-        match self.symbols {
-            None => true,
-            Some(symbols) => match symbols.function(frame.lookup()) {
-                Some(function) => Role::of(function.name).is_shown(shown),
-                None => false,
-            },
+    /// Without symbols every address is worth showing; with them, functions as their names say.
+    fn is_shown_unlined(&self, frame: &Frame, show: Show, shown: usize) -> bool {
+        let Some(symbols) = self.symbols else { return true };
+        match symbols.function(frame.lookup()) {
+            Some(function) => show.wants(function.name, shown),
+            None => show == Show::All,
         }
     }
 }
