@@ -1,9 +1,9 @@
 //! Page-table entries of the 4 KiB granule, and the TLB of this core.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 use aarch64_cpu::asm::barrier::{ISHST, NSH, NSHST, SY, dsb, isb};
-use aarch64_cpu::registers::{PAR_EL1, Readable};
+use aarch64_cpu::registers::{DAIF, PAR_EL1, Readable, TCR_EL1};
 
 use crate::layout::PhysAddr;
 use crate::paging::Access;
@@ -68,18 +68,68 @@ pub fn has_huge_pages() -> bool {
     true
 }
 
+/// TCR_EL1: no walks by TTBR0. Set but for the moments here: the lower half is empty.
+const TCR_EPD0: u64 = 1 << 7;
+/// TCR_EL1: no walks by TTBR1.
+const TCR_EPD1: u64 = 1 << 23;
+
 /// Loads a root on this core and drops what the TLB knew.
+///
+/// The old tables may map the same pages by larger blocks or with other rights, and a TLB must
+/// never hold both. So the upper half is switched off, and the TLB flushed, in between, by code
+/// that runs at its physical address meanwhile: `boot`'s identity tables are still in TTBR0.
 ///
 /// # Safety
 /// The tables must map all that is in use, at the same physical addresses.
 pub unsafe fn activate(root: PhysAddr) {
+    let Some(replace) = translate(replace_root as *const () as usize) else {
+        unreachable!("the image is mapped");
+    };
+    let (daif, tcr) = (DAIF.get(), TCR_EL1.get());
     dsb(ISHST);
-    // SAFETY: the caller's promise: the code running here, its stack and its data stay where they
-    // are.
+    // SAFETY: all exceptions are masked while nothing but one page of code can be reached, and the
+    // stack is not used. Afterwards all is where it was, as the caller promises.
     unsafe {
-        asm!("msr ttbr1_el1, {}", "isb", in(reg) root.0, options(nostack, preserves_flags));
+        asm!(
+            "msr daifset, #15",
+            "msr tcr_el1, {lower}",
+            "isb",
+            "blr {replace}",
+            "msr tcr_el1, {tcr}",
+            "msr daif, {daif}",
+            lower = in(reg) tcr & !TCR_EPD0,
+            tcr = in(reg) tcr,
+            daif = in(reg) daif,
+            replace = in(reg) replace.0,
+            inout("x0") root.0 => _,
+            inout("x1") tcr & !TCR_EPD0 => _,
+            inout("x2") tcr & !TCR_EPD0 | TCR_EPD1 => _,
+            out("x30") _,
+            options(nostack)
+        );
     }
     flush_all();
+}
+
+/// Loads x0 as the root of the upper half. x1: TCR_EL1 with both halves on; x2: without the
+/// upper one.
+#[unsafe(naked)]
+#[unsafe(link_section = ".text.nopreempt")]
+extern "C" fn replace_root() {
+    naked_asm!(
+        ".cfi_startproc",
+        "msr tcr_el1, x2",
+        "isb",
+        "tlbi vmalle1",
+        "dsb nsh",
+        "isb",
+        "msr ttbr1_el1, x0",
+        "isb",
+        "msr tcr_el1, x1",
+        "isb",
+        "ret",
+        ".cfi_endproc",
+    )
 }
 
 /// Orders table writes before the accesses that need them. An empty entry is in no TLB, so that a
