@@ -79,6 +79,8 @@ fn pull(core: &'static Core) -> Option<&'static M> {
     (1..cores).find_map(|step| {
         let m = percpu::core((core.index + step) % cores)?.threads.pull()?;
         m.set_core(core.index);
+        // Its goroutine's stack may have given pages back since this core flushed.
+        stack::flush_epoch();
         Some(m)
     })
 }

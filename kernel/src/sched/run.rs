@@ -83,6 +83,9 @@ fn execute(m: &'static M, g: &'static G, slice: Slice) -> Action {
     g.set_m(Some(m));
     record(Event::Run, g.goid(), p.id as u64);
     debug_assert_eq!(g.count(), 0, "a goroutine starts to run without held-off preemption");
+    if g.stack().shrunk != 0 {
+        g.set_stack(crate::stack::enter(g.stack()));
+    }
     // SAFETY: status `Running` makes the goroutine's context ours, and it was saved completely: by
     // `mcall` of its last run, whose M performed its action after the switch, or by its creation.
     let word = unsafe { switch(m.g0.context(), g.context(), g.as_word(), 0) };

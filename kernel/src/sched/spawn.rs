@@ -202,7 +202,7 @@ fn gfput(p: &'static P, g: &'static G) {
         stack::free(g.stack());
         g.set_stack(Stack::NONE);
     } else {
-        stack::trim(&g.stack());
+        g.set_stack(stack::trim(g.stack()));
     }
     // SAFETY: on g0 of the M that holds the P.
     let free = unsafe { p.gfree() };

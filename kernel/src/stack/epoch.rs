@@ -23,15 +23,21 @@ const AWAY: u64 = u64::MAX;
 
 static EPOCH: AtomicU64 = AtomicU64::new(1);
 
-/// The epoch each core has seen.
-static SEEN: [Seen; MAX_CORES] = [const { Seen(AtomicU64::new(AWAY)) }; MAX_CORES];
+/// What each core has seen.
+static SEEN: [Seen; MAX_CORES] =
+    [const { Seen { claim: AtomicU64::new(AWAY), flushed: AtomicU64::new(0) } }; MAX_CORES];
 
-/// A cache line each: written by its core at every epoch.
+/// A cache line each: written by its core alone.
 #[repr(align(64))]
-struct Seen(AtomicU64);
+struct Seen {
+    /// The epoch that others may count on, or [`AWAY`].
+    claim: AtomicU64,
+    /// The epoch read before the last flush. Kept while away.
+    flushed: AtomicU64,
+}
 
-fn seen() -> &'static AtomicU64 {
-    &SEEN[percpu::local().index % MAX_CORES].0
+fn seen() -> &'static Seen {
+    &SEEN[percpu::local().index % MAX_CORES]
 }
 
 /// The epoch that batches are filed under now.
@@ -50,25 +56,33 @@ pub fn advance() -> u64 {
 pub fn all_saw(epoch: u64) -> bool {
     // Pairs with the fence of `idle_exit`: if a core is seen away here, it flushes after this.
     fence(Ordering::SeqCst);
-    // Acquire: pairs with the release of `note`; the flush came before.
-    SEEN.iter().all(|seen| seen.0.load(Ordering::Acquire) > epoch)
+    // Acquire: pairs with the release of `flush`; the flush came before.
+    SEEN.iter().all(|seen| seen.claim.load(Ordering::Acquire) > epoch)
 }
 
-/// At a tick, a stop of the world, or a switch to an M that was parked: flushes if pages were
+/// At a tick or a stop of the world: flushes if pages were
 /// unmapped since the last time. Two loads if not. Interrupts masked or preemption held off;
 /// handlers may call it.
 #[inline]
 pub fn flush_epoch() {
     let seen = seen();
-    if seen.load(Ordering::Relaxed) != EPOCH.load(Ordering::Relaxed) {
-        note(seen);
+    if seen.claim.load(Ordering::Relaxed) != EPOCH.load(Ordering::Relaxed) {
+        seen.flush();
+    }
+}
+
+/// Flushes unless this core has done so since that epoch ended. Pinned.
+pub fn flush_since(epoch: u64) {
+    let seen = seen();
+    if seen.claim.load(Ordering::Relaxed) <= epoch {
+        seen.flush();
     }
 }
 
 /// Before the core halts: it keeps nobody waiting. Interrupts masked.
 #[inline]
 pub fn idle_enter() {
-    seen().store(AWAY, Ordering::Release);
+    seen().claim.store(AWAY, Ordering::Release);
 }
 
 /// After the core halted, or as it starts: before it touches any goroutine's stack. Interrupts
@@ -76,16 +90,22 @@ pub fn idle_enter() {
 #[inline]
 pub fn idle_exit() {
     let seen = seen();
-    seen.store(0, Ordering::Relaxed);
-    // Pairs with the fence of `all_saw`: either it sees that we are back, or we flush what it
-    // unmapped.
+    let flushed = seen.flushed.load(Ordering::Relaxed);
+    seen.claim.store(flushed, Ordering::Relaxed);
+    // Pairs with the fence of `all_saw`: either it sees that we are back, or we see the epoch that
+    // it asks for and flush what it unmapped. If no epoch began meanwhile, the claim still holds.
     fence(Ordering::SeqCst);
-    note(seen);
+    if EPOCH.load(Ordering::Relaxed) != flushed {
+        seen.flush();
+    }
 }
 
-fn note(seen: &AtomicU64) {
-    // Acquire: pairs with `advance`; its unmapping comes before our flush.
-    let epoch = EPOCH.load(Ordering::Acquire);
-    paging::flush_all();
-    seen.store(epoch, Ordering::Release);
+impl Seen {
+    fn flush(&self) {
+        // Acquire: pairs with `advance`; its unmapping comes before our flush.
+        let epoch = EPOCH.load(Ordering::Acquire);
+        paging::flush_all();
+        self.flushed.store(epoch, Ordering::Relaxed);
+        self.claim.store(epoch, Ordering::Release);
+    }
 }

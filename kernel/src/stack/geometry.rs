@@ -27,6 +27,9 @@ pub struct Stack {
     pub hi: usize,
     /// The most bytes that it may have. Go's texts call it the limit.
     pub limit: usize,
+    /// The epoch in which pages were last given back, or 0: a core must have flushed its TLB since
+    /// before it runs on the stack (`stack::enter`).
+    pub shrunk: u64,
 }
 
 /// How far down a stack may go.
@@ -51,18 +54,18 @@ pub enum Place {
 
 impl Stack {
     /// No stack: contains no address.
-    pub const NONE: Self = Self { lo: 0, hi: 0, limit: 0 };
+    pub const NONE: Self = Self { lo: 0, hi: 0, limit: 0, shrunk: 0 };
 
     /// The stack of a kernel thread or of bring-up, mapped in full.
     pub const fn fixed(lo: usize, hi: usize) -> Self {
-        Self { lo, hi, limit: hi - lo }
+        Self { lo, hi, limit: hi - lo, shrunk: 0 }
     }
 
     /// Slot `index` of a class, for a stack of at most `max` bytes.
     pub const fn slot(class: usize, index: usize, max: usize) -> Self {
         let lo = STACKS + class * REGION + index * slot_size(class);
         let hi = lo + slot_size(class);
-        Self { lo, hi, limit: max }
+        Self { lo, hi, limit: max, shrunk: 0 }
     }
 
     /// Class and number of the slot, or `None` if it is no slot.

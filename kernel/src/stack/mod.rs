@@ -30,7 +30,7 @@ pub use epoch::{flush_epoch, idle_enter, idle_exit};
 #[cfg(target_os = "none")]
 pub use growth::{Verdict, ensure, fault};
 #[cfg(target_os = "none")]
-pub use shrink::{reclaim, shrink, trim};
+pub use shrink::{enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
 pub use slots::{alloc, free};
 

@@ -3,6 +3,9 @@
 //! A page given back is unmapped at once, but its frame stays noted in the entry ([`limbo`]) and
 //! in the current batch until every core has flushed ([`epoch`]). Batches are frames themselves,
 //! chained through their first words.
+//!
+//! While a core's TLB still knows a page that was given back, the goroutine must not run there: it
+//! would use the page unnoticed. The stack carries the epoch, and [`enter`] sees to it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +21,9 @@ use crate::sync::{Rank, SpinLock};
 /// Bytes at a stack's top that stay mapped when its goroutine ends, so that short-lived goroutines
 /// neither unmap nor fault (law 12).
 const KEPT_AT_EXIT: usize = 4 * PAGE;
+/// A stack that grew to no more than this keeps all of it, so that goroutines a little deeper than
+/// what is kept do not unmap and fault for ever.
+const SPARED_AT_EXIT: usize = 8 * PAGE;
 
 /// Entries in a batch.
 const ENTRIES: usize = PAGE / size_of::<usize>() - 3;
@@ -48,31 +54,44 @@ static PENDING: SpinLock<Pending> = SpinLock::new(
 );
 
 /// Gives back the pages of a slot that lie wholly below `sp`; the top page stays. The caller owns
-/// the goroutine, which is not running. How many pages.
-pub fn shrink(stack: &Stack, sp: usize) -> usize {
+/// the goroutine, which is not running, and keeps the result as its stack.
+#[must_use = "cores must learn that they flush before they run on the stack"]
+pub fn shrink(stack: Stack, sp: usize) -> Stack {
     let keep = sp.min(stack.hi - PAGE) & !(PAGE - 1);
     if stack.class().is_none() || !stack.contains(keep) {
-        return 0;
+        return stack;
     }
     give_back_below(stack, keep)
 }
 
-/// Gives back what a goroutine that has ended used beyond its stack's first pages. Cheap if it did
-/// not: one look at the tables. The caller owns the slot.
-pub fn trim(stack: &Stack) -> usize {
-    if stack.class().is_none() {
-        return 0;
+/// Gives back what a goroutine that has ended used far beyond its stack's first pages. Cheap if it
+/// did not: one look at the tables. The caller owns the slot and keeps the result as its stack.
+#[must_use = "cores must learn that they flush before they run on the stack"]
+pub fn trim(stack: Stack) -> Stack {
+    if stack.class().is_none() || entry_of(stack.hi - SPARED_AT_EXIT - PAGE).is_none() {
+        return stack;
     }
     give_back_below(stack, stack.hi - KEPT_AT_EXIT)
 }
 
+/// Before a core runs on a stack that gave pages back: flushes its TLB unless it has done so since.
+/// A stale entry would let the goroutine use a page without a fault, whose frame is then taken
+/// away under it. On g0, pinned; the caller keeps the result as the goroutine's stack.
+#[cold]
+#[must_use = "the mark may be off"]
+pub fn enter(stack: Stack) -> Stack {
+    epoch::flush_since(stack.shrunk);
+    let shrunk = if epoch::all_saw(stack.shrunk) { 0 } else { stack.shrunk };
+    Stack { shrunk, ..stack }
+}
+
 /// Gives back the mapped pages right below `keep`. Stacks grow without holes (probes and pushes
 /// touch every page); behind a hole pages would stay with the slot for its next user.
-fn give_back_below(stack: &Stack, keep: usize) -> usize {
-    let mut given = 0;
+fn give_back_below(stack: Stack, keep: usize) -> Stack {
+    let mut shrunk = stack.shrunk;
     let mut page = keep - PAGE;
     if entry_of(page).is_none() {
-        return 0;
+        return stack;
     }
     let mut pending = PENDING.lock();
     while page > stack.lo {
@@ -84,11 +103,15 @@ fn give_back_below(stack: &Stack, keep: usize) -> usize {
             entry.store(limbo::encode(Pte(old).addr().0, batch.epoch), Ordering::SeqCst);
             batch.entries[batch.count] = (&raw const *entry).addr();
             batch.count += 1;
-            given += 1;
+            shrunk = batch.epoch;
         }
         page -= PAGE;
     }
-    given
+    drop(pending);
+    // Ends the epoch, so that a flush from now on counts. What others gave back earlier may be
+    // through by now: memory comes back even where nobody asks for it.
+    reclaim();
+    Stack { shrunk, ..stack }
 }
 
 /// The leaf entry for a page of a slot, unless nothing was ever mapped there (since the last time

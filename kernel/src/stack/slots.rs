@@ -14,7 +14,7 @@ use crate::sync::{Rank, SpinLock};
 
 /// The slots of a class.
 struct Class {
-    /// Top of the free slot given back last, or 0; the last word of each holds the next one's.
+    /// Top of the free slot given back last, or 0; the last words of each hold the next one's.
     free: usize,
     /// Slots ever handed out: the next one is new.
     made: usize,
@@ -31,9 +31,10 @@ pub fn alloc(max_stack: usize) -> Option<Stack> {
     let mut slots = SLOTS[class].lock();
     if slots.free != 0 {
         let hi = slots.free;
-        slots.free = read_link(hi);
+        let link = read_link(hi);
+        slots.free = link.next;
         let lo = hi - geometry::slot_size(class);
-        return Some(Stack { lo, hi, limit: max });
+        return Some(Stack { lo, hi, limit: max, shrunk: link.shrunk });
     }
     if slots.made == geometry::slots(class) {
         return None;
@@ -49,9 +50,9 @@ pub fn free(stack: Stack) {
     let Some(class) = stack.class() else {
         crate::panic::throw("freed stack is no slot");
     };
-    shrink::trim(&stack);
+    let stack = shrink::trim(stack);
     let mut slots = SLOTS[class].lock();
-    write_link(stack.hi, slots.free);
+    write_link(stack.hi, Link { next: slots.free, shrunk: stack.shrunk });
     slots.free = stack.hi;
 }
 
@@ -75,16 +76,24 @@ pub(super) fn stack_page(frame: PhysAddr) -> Pte {
     Pte::leaf(frame, Access::Write, LEAF)
 }
 
-fn link(hi: usize) -> *mut usize {
-    (hi - size_of::<usize>()) as *mut usize
+/// In the last words of a free slot.
+struct Link {
+    /// Top of the next free slot, or 0.
+    next: usize,
+    /// Goes with the slot to its next user.
+    shrunk: u64,
 }
 
-fn read_link(hi: usize) -> usize {
-    // SAFETY: the last word of a free slot, mapped for ever, written by `write_link`.
+fn link(hi: usize) -> *mut Link {
+    (hi - size_of::<Link>()) as *mut Link
+}
+
+fn read_link(hi: usize) -> Link {
+    // SAFETY: the last words of a free slot, mapped for ever, written by `write_link`.
     unsafe { link(hi).read() }
 }
 
-fn write_link(hi: usize, next: usize) {
-    // SAFETY: the last word of a slot that nobody uses any more.
+fn write_link(hi: usize, next: Link) {
+    // SAFETY: the last words of a slot that nobody uses any more.
     unsafe { link(hi).write(next) }
 }

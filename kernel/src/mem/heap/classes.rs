@@ -86,14 +86,28 @@ pub const fn first_block(class: usize) -> usize {
     }
 }
 
-/// Blocks that move between a core and the shared lists at once.
-pub const fn batch(class: usize) -> u32 {
-    let size = SIZES[class & (SLOTS - 1)];
-    match 8192 / if size == 0 { 8192 } else { size } {
-        0 => 1,
-        fits if fits > 32 => 32,
-        fits => fits,
+/// Blocks of each class that move between a core and the shared lists at once: 8 KiB of them, at
+/// least one, at most 32. A core keeps up to twice as many.
+pub const BATCHES: [u8; SLOTS] = batches();
+
+const fn batches() -> [u8; SLOTS] {
+    let mut batches = [1; SLOTS];
+    let mut class = 0;
+    while class < CLASSES {
+        batches[class] = match 8192 / SIZES[class] {
+            0 => 1,
+            fits if fits > 32 => 32,
+            fits => fits as u8,
+        };
+        class += 1;
     }
+    batches
+}
+
+/// See [`BATCHES`].
+#[inline(always)]
+pub const fn batch(class: usize) -> u32 {
+    BATCHES[class & (SLOTS - 1)] as u32
 }
 
 #[cfg(test)]
