@@ -22,9 +22,7 @@ pub struct CoreCache {
 impl CoreCache {
     /// A cache without blocks.
     pub const fn new() -> Self {
-        const EMPTY: Bin =
-            Bin { head: AtomicPtr::new(core::ptr::null_mut()), count: AtomicU32::new(0) };
-        Self { bins: [EMPTY; SLOTS] }
+        Self { bins: [const { Bin::new() }; SLOTS] }
     }
 
     /// The bin of a class.
@@ -46,6 +44,10 @@ impl Default for CoreCache {
 }
 
 impl Bin {
+    const fn new() -> Self {
+        Self { head: AtomicPtr::new(core::ptr::null_mut()), count: AtomicU32::new(0) }
+    }
+
     /// How many blocks it holds.
     #[inline(always)]
     pub fn count(&self) -> u32 {

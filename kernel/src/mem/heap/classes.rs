@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn little_of_a_span_is_lost() {
-        for class in 0..CLASSES {
-            let (span, size) = (span_size(class), SIZES[class] as usize);
+        for (class, size) in SIZES[..CLASSES].iter().enumerate() {
+            let (span, size) = (span_size(class), *size as usize);
             let used = (span - first_block(class)) / size * size;
             assert!(used * 100 >= span * 85, "class {class}: {used} of {span}");
             assert!((1..=32).contains(&batch(class)));

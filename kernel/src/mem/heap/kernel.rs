@@ -145,8 +145,8 @@ pub fn stats() -> Stats {
         let source = SOURCE.lock();
         (source.used(), source.mapped())
     };
-    for class in 0..CLASSES {
-        let central = CENTRAL[class].lock();
+    for (class, central) in CENTRAL.iter().enumerate().take(CLASSES) {
+        let central = central.lock();
         // A span counts by its blocks in use, not by itself.
         in_use -= (central.spans() * classes::span_size(class)).min(in_use);
         in_use += central.used_bytes();

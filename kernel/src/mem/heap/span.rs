@@ -251,11 +251,11 @@ mod tests {
 
     #[test]
     fn every_class_fills_its_span_and_gives_it_back() {
-        for class in 0..classes::CLASSES {
+        for (class, size) in SIZES[..classes::CLASSES].iter().enumerate() {
             let mut central = Central::new(class);
             grow(&mut central);
             grow(&mut central);
-            let size = SIZES[class] as usize;
+            let size = *size as usize;
             let fits = (classes::span_size(class) - classes::first_block(class)) / size;
             let chain = central.take(u32::MAX);
             assert_eq!(chain.count as usize, 2 * fits);
