@@ -76,6 +76,10 @@ pub mod irq {
     /// returns masked, after at least one interrupt was handled or for no reason.
     pub use crate::imp::irq::wait;
 
+    /// Stops this core for good, whatever comes: `fn() -> !`.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::irq::halt;
+
     /// Puts back what [`disable`] said.
     #[inline(always)]
     pub fn restore(was_enabled: bool) {

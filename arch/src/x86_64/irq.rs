@@ -33,3 +33,11 @@ pub fn wait() {
     // their own stacks. Not `nomem`: memory may differ afterwards.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
 }
+
+/// Stops this core for good; only an NMI ends a halt, and then it halts again.
+pub fn halt() -> ! {
+    loop {
+        interrupts::disable();
+        x86_64::instructions::hlt();
+    }
+}

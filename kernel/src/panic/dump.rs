@@ -91,8 +91,12 @@ fn other(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
 
 /// Where a goroutine stands: where it was switched out, or where its core was stopped.
 fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
+    // One that never ran is about to enter a function.
+    let is_entry = |pc| image::symbols()?.function(pc).filter(|f| f.start == pc);
+    let kind = |pc| if is_entry(pc).is_some() { Pc::Exact } else { Pc::Return };
+    let saved = || goroutine.saved.clone().map(|saved| (saved.clone(), kind(saved.pc)));
     if !goroutine.running {
-        return goroutine.saved.clone().map(|saved| (saved, Pc::Return));
+        return saved();
     }
     if let Some(stopped) = freeze::stopped_at(goroutine.g) {
         return Some((stopped.registers, stopped.kind));
@@ -100,7 +104,7 @@ fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
     // On its M's system stack, or just off the goroutine's: where it left its own.
     let on_g0 =
         goroutine.g0 == burrow_arch::cpu::current() || freeze::stopped_at(goroutine.g0).is_some();
-    goroutine.saved.clone().filter(|_| on_g0).map(|saved| (saved, Pc::Return))
+    if on_g0 { saved() } else { None }
 }
 
 /// What each core did last.

@@ -65,11 +65,7 @@ pub fn stand_still(registers: &Registers, kind: Pc) -> ! {
         place.full.store(true, Ordering::Release);
         FULL.fetch_add(1, Ordering::Release);
     }
-    loop {
-        // Halting needs an interrupt to be masked in a way that each CPU does differently; the
-        // machine ends in a moment.
-        core::hint::spin_loop();
-    }
+    burrow_arch::irq::halt()
 }
 
 /// Stops the other cores and waits until `others` of them stand still, but not for long.

@@ -28,7 +28,8 @@ pub enum Role {
     Panic,
     /// Not shown.
     Runtime,
-    /// Not shown even where the runtime is: how a failure takes its own registers.
+    /// Not shown even where the runtime is: how a failure takes its own registers, and what is
+    /// under the first function of a stack.
     Failing,
 }
 
@@ -82,7 +83,8 @@ fn is_panic(name: &str) -> bool {
 fn is_failing(name: &str) -> bool {
     name.ends_with("::context::Registers>::here")
         || name == "burrow_kernel::panic::fatal::fail_here"
-        || name.ends_with("::context::root")
+        || name == "burrow_arch::imp::context::root"
+        || name == "burrow_arch::imp::context::begin"
         || name == "__rustc::rust_begin_unwind"
 }
 
