@@ -18,6 +18,8 @@ pub mod trace;
 #[cfg(target_os = "none")]
 mod boot_info;
 #[cfg(target_os = "none")]
+pub mod chan;
+#[cfg(target_os = "none")]
 pub mod config;
 #[cfg(target_os = "none")]
 pub mod console;

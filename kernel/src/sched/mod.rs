@@ -18,6 +18,7 @@
 //! two sees the other.
 
 pub mod deadlock;
+pub mod ending;
 pub mod find;
 pub mod idle;
 pub mod park;

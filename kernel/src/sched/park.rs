@@ -8,6 +8,7 @@ use crate::g::{G, Status};
 use crate::m::{M, UnlockFn};
 use crate::percpu::record;
 use crate::queue::runq::Place;
+use crate::sync::lock::{SpinGuard, SpinLock};
 use crate::sync::pin;
 use crate::trace::ring::Event;
 
@@ -31,6 +32,33 @@ pub unsafe fn gopark(unlock: Option<(UnlockFn, *mut ())>, reason: WaitReason) {
     // The pin is mcall's own count, dropped by the switch.
     core::mem::forget(pinned);
     mcall(g, Action::Park);
+}
+
+/// Parks this goroutine and releases the lock that protects its wake-up once it is off its stack.
+/// Go: `goparkunlock`.
+///
+/// On a goroutine's stack, with that lock alone held.
+pub fn goparkunlock<T>(held: SpinGuard<'_, T>, reason: WaitReason) {
+    let lock = (&raw const *held.hand_over()).cast_mut().cast();
+    // SAFETY: `parkunlock_c` is made for this lock, which was handed over, and which lives at
+    // least until it is released: the goroutine that waits by it borrows it.
+    unsafe { gopark(Some((parkunlock_c::<T>, lock)), reason) };
+}
+
+/// Go: `parkunlock_c`, `chanparkcommit`.
+unsafe fn parkunlock_c<T>(_: &'static G, lock: *mut ()) -> bool {
+    // SAFETY: `goparkunlock` passed a `SpinLock<T>`.
+    let lock = unsafe { &*lock.cast::<SpinLock<T>>() };
+    // SAFETY: handed over by `goparkunlock`, and this runs once.
+    unsafe { lock.unlock_handed_over() };
+    true
+}
+
+/// Parks this goroutine with nothing that could ready it. Go: `gopark(nil, nil, ..)`.
+pub fn gopark_forever(reason: WaitReason) -> ! {
+    // SAFETY: there is no function to call.
+    unsafe { gopark(None, reason) };
+    crate::panic::throw("unreachable")
 }
 
 /// Off the goroutine's stack. Go: `park_m`.

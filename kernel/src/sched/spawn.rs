@@ -132,6 +132,14 @@ extern "C" fn goroutine_entry(_: usize) -> ! {
     goexit1()
 }
 
+/// Ends this goroutine in the middle of its function; what [`super::ending`] registered is done.
+///
+/// Differs from Go: nothing unwinds the stack, so that values on it are forgotten, not dropped.
+pub fn goexit() -> ! {
+    super::ending::run();
+    goexit1()
+}
+
 /// Ends this goroutine, whose function has returned. Go: `goexit1`.
 pub fn goexit1() -> ! {
     let g = g::current();

@@ -22,6 +22,7 @@ pub struct SpinLock<T> {
 /// The right to what a [`SpinLock`] protects.
 pub struct SpinGuard<'a, T> {
     inner: Option<SpinMutexGuard<'a, T>>,
+    lock: &'a SpinLock<T>,
     rank: Rank,
     pinned: Pinned,
 }
@@ -36,7 +37,7 @@ impl<T> SpinLock<T> {
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let pinned = pin();
         pinned.g().rank_acquire(self.rank);
-        SpinGuard { inner: Some(self.inner.lock()), rank: self.rank, pinned }
+        SpinGuard { inner: Some(self.inner.lock()), lock: self, rank: self.rank, pinned }
     }
 
     /// Takes the lock if it is free now.
@@ -44,7 +45,23 @@ impl<T> SpinLock<T> {
         let pinned = pin();
         let inner = self.inner.try_lock()?;
         pinned.g().rank_acquire(self.rank);
-        Some(SpinGuard { inner: Some(inner), rank: self.rank, pinned })
+        Some(SpinGuard { inner: Some(inner), lock: self, rank: self.rank, pinned })
+    }
+
+    /// Releases a lock that came to g0 with a goroutine that parked: the count and the rank that
+    /// belong to it have moved here (law 2).
+    ///
+    /// # Safety
+    /// The lock was given away by [`SpinGuard::hand_over`] and is released here alone.
+    pub unsafe fn unlock_handed_over(&self) {
+        let g = crate::g::current();
+        // Before the lock opens: who takes it may free what the lock is part of.
+        let rank = self.rank;
+        // SAFETY: the guard that would have done it is gone.
+        unsafe { self.inner.force_unlock() };
+        g.rank_release(rank);
+        // A g0 holds off preemption anyway, so that none is due here.
+        let _ = g.lower();
     }
 
     /// Opens the lock whoever holds it: for the fatal path, when all other cores stand still.
@@ -57,7 +74,15 @@ impl<T> SpinLock<T> {
     }
 }
 
-impl<T> SpinGuard<'_, T> {
+impl<'a, T> SpinGuard<'a, T> {
+    /// Gives the locked lock to the switch by which this goroutine parks; there
+    /// [`SpinLock::unlock_handed_over`] releases it.
+    pub fn hand_over(self) -> &'a SpinLock<T> {
+        let lock = self.lock;
+        core::mem::forget(self);
+        lock
+    }
+
     /// The proof of held-off preemption that comes with the lock.
     pub fn pinned(&self) -> &Pinned {
         &self.pinned

@@ -1,0 +1,74 @@
+//! Sending. Go: `chansend`, `send`.
+
+use core::mem::{ManuallyDrop, MaybeUninit};
+
+use crate::sched::WaitReason;
+use crate::sched::park::{gopark_forever, goparkunlock, goready};
+
+use super::hchan::{Hchan, Held};
+use super::waiter::{Outcome, Sudog, Waiter};
+use super::{Mode, TrySendError};
+
+/// Sends, in Go's order: nil, full (a look without the lock), closed, a waiting receiver, room in
+/// the ring, waiting. The value comes back unless it was sent; a blocking send never says `Full`.
+/// Go: `chansend`.
+///
+/// On a goroutine's stack, no lock held.
+pub(super) fn chansend<T>(
+    c: Option<&Hchan<T>>,
+    value: T,
+    mode: Mode,
+) -> Result<(), TrySendError<T>> {
+    let Some(c) = c else {
+        if mode == Mode::Poll {
+            return Err(TrySendError::Full(value));
+        }
+        gopark_forever(WaitReason::ChanSendNil);
+    };
+    // Not closed, then full: whoever interleaves, there was a moment at which both held.
+    if mode == Mode::Poll && !c.is_closed() && c.full() {
+        return Err(TrySendError::Full(value));
+    }
+    let held = c.lock.lock();
+    if c.is_closed() {
+        return Err(TrySendError::Closed(value));
+    }
+    if let Some(receiver) = c.recvq.dequeue(&held) {
+        send(receiver, value, held);
+        return Ok(());
+    }
+    if c.ring.len() < c.ring.cap() {
+        // SAFETY: locked, and there is room.
+        unsafe { c.ring.put(value) };
+        return Ok(());
+    }
+    if mode == Mode::Poll {
+        return Err(TrySendError::Full(value));
+    }
+    park_to_send(c, value, held)
+}
+
+/// Hands the value to a receiver that waits. Go: `send`.
+fn send<T>(receiver: Waiter<T>, value: T, held: Held<'_>) {
+    // SAFETY: it came off the queue of receivers a moment ago.
+    unsafe { receiver.give(value) };
+    drop(held);
+    goready(receiver.finish(Outcome::Moved));
+}
+
+/// Waits for a receiver, or for the channel's end.
+fn park_to_send<T>(c: &Hchan<T>, value: T, held: Held<'_>) -> Result<(), TrySendError<T>> {
+    let mut value = ManuallyDrop::new(value);
+    let elem = (&raw mut value).cast::<MaybeUninit<T>>();
+    let sudog = Sudog::new(held.pinned().g(), elem);
+    c.sendq.enqueue(&held, &sudog);
+    goparkunlock(held, WaitReason::ChanSend);
+    if sudog.success() {
+        // A receiver has moved it out.
+        return Ok(());
+    }
+    if !c.is_closed() {
+        crate::panic::throw("chansend: spurious wakeup");
+    }
+    Err(TrySendError::Closed(ManuallyDrop::into_inner(value)))
+}
