@@ -1,5 +1,40 @@
 //! Burrow's public API: Go's scheduler as the operating system.
-#![cfg_attr(target_os = "none", no_std)]
+//!
+//! A program is a `no_std`, `no_main` image with one `#[burrow::main]` function and
+//! `use burrow::prelude::*;`. Go's semantics, Rust's spelling.
+//!
+//! Reading order: [`goroutine`], [`chan`], [`sync`], [`time`], [`panic`], [`runtime`]; then [`env`],
+//! [`io`], and [`test`] for test images. The work is done in `burrow-kernel`; here are its names,
+//! and what a program needs around them.
+#![cfg(target_os = "none")]
+#![no_std]
 
-#[cfg(target_os = "none")]
+extern crate alloc;
+// The macros expand to `::burrow::..`, in this crate too.
+extern crate self as burrow;
+// Entry points: nothing calls them by name.
 use burrow_boot as _;
+
+pub mod chan;
+pub mod env;
+pub mod goroutine;
+pub mod io;
+pub mod panic;
+pub mod prelude;
+pub mod runtime;
+pub mod sync;
+pub mod test;
+pub mod time;
+
+mod start;
+
+/// The kernel itself, for Burrow's own test images that look inside. Not for programs: nothing in
+/// it is stable.
+#[doc(hidden)]
+pub use burrow_kernel as kernel;
+
+pub use burrow_macros::{main, test};
+pub use chan::{Chan, RecvChan, SendChan};
+pub use goroutine::{Builder, JoinError, JoinHandle, Scope, go, scope, spawn};
+pub use panic::Panic;
+pub use runtime::{ExitCode, Termination};

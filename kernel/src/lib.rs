@@ -35,8 +35,10 @@ pub mod percpu;
 pub mod sched;
 #[cfg(target_os = "none")]
 mod start;
+#[cfg(target_os = "none")]
+pub mod time;
 
 #[cfg(target_os = "none")]
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};
 #[cfg(target_os = "none")]
-pub use start::{MachineInfo, machine, start};
+pub use start::{MachineInfo, describe_cpu, exit, machine, start};

@@ -38,6 +38,16 @@ pub fn machine() -> Option<&'static MachineInfo> {
     MACHINE.get()
 }
 
+/// The CPU's name.
+pub fn describe_cpu(out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+    cpu::describe(out)
+}
+
+/// Ends the machine with that code, at once. Go: `exit`.
+pub fn exit(code: i32) -> ! {
+    power::exit(code & 0xff)
+}
+
 unsafe extern "Rust" {
     /// The program: runs main and gives the exit code. Provided by the public API's crate.
     safe fn __burrow_start() -> u8;

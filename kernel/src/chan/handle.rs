@@ -69,6 +69,12 @@ macro_rules! common {
                 self.get().map_or(0, |c| c.ring.cap())
             }
 
+            /// Whether it was closed; nil never is. Burrow's own addition, for those who wait for
+            /// the close alone: what was sent before may still be buffered.
+            pub fn is_closed(&self) -> bool {
+                self.get().is_some_and(Hchan::is_closed)
+            }
+
             fn get(&self) -> Option<&Hchan<T>> {
                 self.hchan.as_deref()
             }

@@ -6,7 +6,7 @@
 use core::mem::{align_of, size_of};
 use core::sync::atomic::Ordering;
 
-use burrow_arch::context::Context;
+use burrow_arch::context::{Context, Registers};
 
 use super::run::{Action, mcall};
 use super::{SCHED, idle, table};
@@ -40,6 +40,16 @@ pub struct Spawn {
 /// Stack limit of goroutines started from now on. Go: `maxstacksize`, but fixed at the start.
 pub static MAX_STACK: core::sync::atomic::AtomicUsize =
     core::sync::atomic::AtomicUsize::new(DEFAULT_STACK);
+
+/// The return address of the function that this is called in: which call asked for a goroutine.
+/// That function must not be inlined. Go: `sys.GetCallerPC`.
+#[inline(always)]
+pub fn caller_pc() -> usize {
+    let frame = Registers::here().r[Registers::FP];
+    // SAFETY: every function keeps a frame (the target says so); its second word is the return
+    // address on both CPUs.
+    unsafe { (frame as *const usize).add(1).read() }
+}
 
 /// Starts a goroutine that runs `f`: next on this P, in this slice. `None` if memory is short; then
 /// `f` was not called and is dropped. Go: `newproc`.

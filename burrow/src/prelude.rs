@@ -1,0 +1,18 @@
+//! What `use burrow::prelude::*;` brings: goroutines and channels, what `std`'s prelude would
+//! bring from `alloc`, printing, and the modules by name.
+
+pub use alloc::borrow::ToOwned;
+pub use alloc::boxed::Box;
+pub use alloc::string::{String, ToString};
+pub use alloc::sync::Arc;
+pub use alloc::vec::Vec;
+pub use alloc::{format, vec};
+
+pub use crate::chan::{Chan, RecvChan, SendChan, TryRecvError, TrySendError};
+pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
+pub use crate::panic::Panic;
+pub use crate::runtime::ExitCode;
+pub use crate::time::{Duration, Instant};
+pub use crate::{eprint, eprintln, print, println};
+
+pub use crate::{runtime, sync, time};

@@ -1,0 +1,81 @@
+//! The scheduler's controls. Go: package `runtime` and parts of `runtime/debug`.
+
+mod exit;
+mod machine;
+mod metrics;
+
+use core::sync::atomic::Ordering;
+
+use burrow_kernel::g;
+use burrow_kernel::sched::{SCHED, run, spawn, table};
+use burrow_kernel::sync::pin;
+
+pub use exit::{ExitCode, Termination};
+pub(crate) use machine::command_line;
+pub use machine::{Machine, machine};
+pub use metrics::{Metrics, PStats, metrics, p_stats};
+
+/// Lets other goroutines run; this one goes to the tail of the global queue. Go: `Gosched`.
+pub fn gosched() {
+    run::gosched();
+}
+
+/// Ends this goroutine. When main did so and nothing is left: fatal
+/// `no goroutines (main called runtime.Goexit) - deadlock!`. Go: `Goexit`.
+///
+/// Nothing unwinds yet: values on its stack are forgotten, not dropped. What waits for the
+/// goroutine's end (`join`, [`WaitGroup::go`](crate::sync::WaitGroup::go), `scope`) learns of it.
+pub fn goexit() -> ! {
+    spawn::goexit()
+}
+
+/// How many Ps there are: at most that many cores run goroutine code. 0 only asks. Go:
+/// `GOMAXPROCS`.
+///
+/// Changing the number needs the world stopped, which is not there yet: the command line's
+/// `gomaxprocs=N` sets it, and a value other than the one in force is fatal.
+pub fn gomaxprocs(n: usize) -> usize {
+    let now = SCHED.procs();
+    if n != 0 && n != now {
+        throw("gomaxprocs: the number of Ps is fixed at start");
+    }
+    now
+}
+
+/// Cores of the machine. Go: `NumCPU`.
+pub fn num_cpu() -> usize {
+    SCHED.cores()
+}
+
+/// Goroutines that exist, system goroutines not counted. Go: `NumGoroutine`.
+pub fn num_goroutine() -> usize {
+    table::num_goroutine()
+}
+
+/// The id of this goroutine; main's is 1.
+pub fn goid() -> u64 {
+    g::current().goid()
+}
+
+/// The number of the P, which is that of the core, under this goroutine; it may change at any
+/// moment. Burrow's own addition: Go keeps it to itself, here it tells the core.
+pub fn p_id() -> usize {
+    pin().p().id
+}
+
+/// Sets the stack limit of goroutines started later, clamped to 64 KiB ..= 1 GiB; the former one.
+/// Beyond it: `runtime: goroutine stack exceeds N-byte limit`, fatal `stack overflow`.
+/// Go: `debug.SetMaxStack`.
+pub fn set_max_stack(bytes: usize) -> usize {
+    spawn::MAX_STACK.swap(crate::goroutine::clamp_stack(bytes), Ordering::Relaxed)
+}
+
+/// Ends the program with that code; deferred work does not run. Go: `os.Exit`.
+pub fn exit(code: i32) -> ! {
+    burrow_kernel::exit(code)
+}
+
+/// Ends the program with `fatal error: MSG`, a dump and exit code 2; nothing stops it.
+pub fn throw(msg: &str) -> ! {
+    burrow_kernel::panic::throw(msg)
+}

@@ -1,0 +1,14 @@
+//! From the kernel's goroutine 1 to the program's main.
+
+use crate::runtime::ExitCode;
+
+unsafe extern "Rust" {
+    /// What `#[burrow::main]` makes of the program's main.
+    safe fn __burrow_main() -> ExitCode;
+}
+
+/// Called by the kernel on goroutine 1; the code ends the image. Go: the end of `runtime.main`.
+#[unsafe(no_mangle)]
+fn __burrow_start() -> u8 {
+    __burrow_main().code()
+}

@@ -1,0 +1,46 @@
+//! Meeting points of goroutines. They park the goroutine, never the core. Go: package `sync`.
+
+use burrow_kernel::sched::ending::ending_with;
+use burrow_kernel::sync::waitgroup;
+
+pub use alloc::sync::{Arc, Weak};
+pub use core::sync::atomic;
+
+/// Waits for a number of things to be done. Clones are the same group. Go: `*sync.WaitGroup`.
+#[derive(Clone, Debug, Default)]
+pub struct WaitGroup {
+    group: waitgroup::WaitGroup,
+}
+
+impl WaitGroup {
+    /// Nothing to wait for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Changes the count. Panics with `sync: negative WaitGroup counter` or
+    /// `sync: WaitGroup misuse: Add called concurrently with Wait`.
+    pub fn add(&self, delta: isize) {
+        self.group.add(delta);
+    }
+
+    /// `add(-1)`.
+    pub fn done(&self) {
+        self.group.done();
+    }
+
+    /// Parks until the count is 0. Panics with
+    /// `sync: WaitGroup is reused before previous Wait has returned`.
+    pub fn wait(&self) {
+        self.group.wait();
+    }
+
+    /// Starts a goroutine that counts as one until it ends, in whatever way. Go: `wg.Go`.
+    #[inline(never)]
+    pub fn go(&self, f: impl FnOnce() + Send + 'static) {
+        self.add(1);
+        let group = self.clone();
+        let body = move || ending_with(f, || group.done());
+        crate::goroutine::go_from(body, burrow_kernel::sched::spawn::caller_pc());
+    }
+}
