@@ -89,7 +89,7 @@ impl Context {
         let sp = stack_top - size_of::<Saved>();
         let mut x = [0; 12];
         x[0] = entry as usize;
-        x[11] = begin as *const () as usize;
+        x[11] = begin as *const () as usize + BEGIN_SKIPS;
         // SAFETY: the caller's promise.
         unsafe { (sp as *mut Saved).write(Saved { x, d: [0; 8], fpcr: 0 }) };
         Self { sp }
@@ -115,14 +115,16 @@ impl Context {
     }
 }
 
-/// Where a new context returns to: enters x19 with the value, and ends the chain of frames.
+/// Walkers look for a return address one byte before it, so it may not be the first of [`begin`].
+const BEGIN_SKIPS: usize = 4;
+
+/// Where a new context returns to, one instruction in: enters x19 with the value, and ends the chain of frames.
 #[unsafe(naked)]
 #[unsafe(link_section = ".text.nopreempt")]
 extern "C" fn begin() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined x30",
-        // The walkers of return addresses look one byte before them.
         "nop",
         "mov x29, xzr",
         "mov x30, xzr",
