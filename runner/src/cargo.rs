@@ -46,6 +46,11 @@ impl Cargo {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
     /// Runs it for what it prints.
     pub fn output(mut self) -> Result<Vec<u8>> {
         let output = self.0.stderr(Stdio::inherit()).output().map_err(|e| missing(&e))?;

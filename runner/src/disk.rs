@@ -3,13 +3,17 @@
 //! They are made by the package `runner-disk`, a program apart: the boot loader takes minutes to
 //! build, and only those who ask for a disk should wait for it.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
 
 use crate::cargo::Cargo;
+use crate::elf::Sections;
 use crate::failure::{Failure, Result};
 use crate::image;
+use crate::machine::Boot;
 use crate::machine::command::{Media, boot_name};
-use crate::machine::{Arch, Boot};
 use crate::workspace::Workspace;
 
 /// Where distributions keep UEFI firmware for x86_64.
@@ -21,45 +25,113 @@ const FIRMWARE: [&str; 5] = [
     "/usr/local/share/qemu/edk2-x86_64-code.fd",
 ];
 
-/// The disk that boots the image in `elf`.
-pub fn media(workspace: &Workspace, boot: Boot, elf: &Path) -> Result<Media> {
+/// The disk that boots the image in `elf`, with a command line on it.
+pub fn media(workspace: &Workspace, boot: Boot, elf: &Path, line: &str) -> Result<Media> {
     let disk = elf.with_extension(boot_name(boot));
-    make(workspace, boot, elf, &disk)?;
+    make(workspace, boot, elf, &disk, line)?;
     let firmware = if boot == Boot::Uefi { Some(firmware()?) } else { None };
     Ok(Media::Disk { disk, firmware })
 }
 
 /// Writes that disk next to the other files of `build`.
-pub fn export(workspace: &Workspace, boot: Boot, elf: &Path, stem: &Path) -> Result<()> {
+pub fn export(
+    workspace: &Workspace,
+    boot: Boot,
+    elf: &Path,
+    stem: &Path,
+    line: &str,
+) -> Result<()> {
     let disk = stem.with_extension(boot_name(boot));
-    make(workspace, boot, elf, &disk)?;
+    make(workspace, boot, elf, &disk, line)?;
     println!("{}", disk.display());
     Ok(())
 }
 
-fn make(workspace: &Workspace, boot: Boot, elf: &Path, disk: &Path) -> Result<()> {
-    let package = workspace.root.join("runner-disk/Cargo.toml");
+fn make(workspace: &Workspace, boot: Boot, elf: &Path, disk: &Path, line: &str) -> Result<()> {
+    let package = workspace.root.join("runner-disk");
     if !package.exists() {
         let name = boot_name(boot);
         return Err(Failure::usage(format!("--boot {name} is not there yet: use --boot pvh")));
     }
-    let kernel = image::bootable(workspace, Arch::X86_64, elf)?;
-    let manifest = package.as_os_str();
+    let maker = maker(workspace, &package)?;
+    let whole = elf.with_extension("whole");
+    image::store(&whole, &image::with_symbols(workspace, elf, Sections::Keep)?)?;
+    let mut command = Command::new(maker);
+    command.arg(whole).arg(format!("--{}", boot_name(boot))).arg(disk);
+    if !line.is_empty() {
+        command.args(["--append", line]);
+    }
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Failure::missing("the disk image could not be made: see above")),
+    }
+}
+
+/// Builds the program that makes disks.
+fn maker(workspace: &Workspace, package: &Path) -> Result<PathBuf> {
+    let target = workspace.target.join("disk");
+    let program = target.join("release/burrow-disk");
+    if !program.exists() {
+        eprintln!("qemu-run: building the boot loader: some minutes, once");
+    }
+    let mut path = tools(workspace)?.into_os_string();
+    path.push(":");
+    path.push(env::var_os("PATH").unwrap_or_default());
     let cargo = Cargo::new(workspace)
-        .args([
-            "run".as_ref(),
-            "--release".as_ref(),
-            "--manifest-path".as_ref(),
-            manifest,
-            "--".as_ref(),
-        ])
-        .args([boot_name(boot).as_ref(), kernel.as_os_str(), disk.as_os_str()]);
+        // The loader's build calls cargo again, which must not wait for this one's directory.
+        .without("CARGO_TARGET_DIR")
+        .env("PATH", path)
+        .args(["build", "--release", "--manifest-path"])
+        .args([package.join("Cargo.toml")])
+        .args(["--target-dir"])
+        .args([target]);
     let (status, _) = cargo.run()?;
     if status.success() {
-        Ok(())
+        Ok(program)
     } else {
-        Err(Failure::missing("the disk image could not be made"))
+        Err(Failure::missing("the boot loader does not build: see above"))
     }
+}
+
+/// A directory whose `rustc` names a sysroot of ours.
+///
+/// The loader's build looks for LLVM's tools in the sysroot that `rustc` names. Toolchains have the
+/// one that is used, under another name.
+fn tools(workspace: &Workspace) -> Result<PathBuf> {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let objcopy = objcopy(&rustc)
+        .ok_or_else(|| Failure::missing("no rust-objcopy or llvm-objcopy: install llvm"))?;
+    let sysroot = workspace.root.join(".burrow/loader");
+    let bin = sysroot.join("lib/rustlib/host/bin");
+    let failed = |e: io::Error| Failure::file("write", &sysroot, &e);
+    fs::create_dir_all(&bin).map_err(failed)?;
+    // Only its presence counts for the second name.
+    for name in ["llvm-objcopy", "llvm-objdump"] {
+        let link = bin.join(name);
+        let _ = fs::remove_file(&link);
+        symlink(&objcopy, &link).map_err(failed)?;
+    }
+    let script = sysroot.join("rustc");
+    let text = format!(
+        "#!/bin/sh\n[ \"$*\" = '--print sysroot' ] && exec echo '{}'\nexec '{rustc}' \"$@\"\n",
+        sysroot.display()
+    );
+    fs::write(&script, text).map_err(failed)?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    Ok(sysroot)
+}
+
+fn objcopy(rustc: &str) -> Option<PathBuf> {
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    let hosts = fs::read_dir(sysroot.join("lib/rustlib")).ok()?;
+    let in_sysroot = hosts.flatten().flat_map(|host| {
+        ["rust-objcopy", "llvm-objcopy"].map(|name| host.path().join("bin").join(name))
+    });
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<PathBuf> =
+        env::split_paths(&path).map(|dir| dir.join("llvm-objcopy")).collect();
+    in_sysroot.chain(on_path).find(|tool| tool.exists())
 }
 
 fn firmware() -> Result<PathBuf> {

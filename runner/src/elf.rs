@@ -55,7 +55,8 @@ fn segment(elf: &[u8], at: usize) -> Result<Segment> {
 
 /// `elf` with `blob` as one more read-only segment at `vaddr`.
 ///
-/// The table of segments has no room to grow where it is: a new one goes to the end of the file.
+/// The table of segments has no room to grow where it is: a new one goes in front of the blob, so
+/// that it stays even where a boot loader's tools cut off what follows the last segment.
 pub fn with_segment(elf: &[u8], blob: &[u8], vaddr: u64, sections: Sections) -> Result<Vec<u8>> {
     let mut segments = segments(elf)?;
     let ends = segments.iter().map(|s| s.offset + s.file_size).max().unwrap_or(64) as usize;
@@ -64,23 +65,24 @@ pub fn with_segment(elf: &[u8], blob: &[u8], vaddr: u64, sections: Sections) -> 
         Sections::Drop => ends,
     };
     let mut out = elf.get(..whole).ok_or_else(cut)?.to_vec();
-    out.resize(whole.next_multiple_of(4096), 0);
+    out.resize(whole.next_multiple_of(8), 0);
+    let table = out.len() as u64;
+    let offset = (out.len() + (segments.len() + 1) * PHDR).next_multiple_of(4096);
     segments.push(Segment {
         kind: PT_LOAD,
         flags: READABLE,
-        offset: out.len() as u64,
+        offset: offset as u64,
         vaddr,
         paddr: vaddr.wrapping_sub(load_distance(&segments)?),
         file_size: blob.len() as u64,
         mem_size: blob.len() as u64,
         align: 4096,
     });
-    out.extend(blob);
-    out.resize(out.len().next_multiple_of(8), 0);
-    let table = out.len() as u64;
     for segment in &segments {
         write(&mut out, segment);
     }
+    out.resize(offset, 0);
+    out.extend(blob);
     out[32..40].copy_from_slice(&table.to_le_bytes());
     out[56..58].copy_from_slice(&(segments.len() as u16).to_le_bytes());
     if sections == Sections::Drop {

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::args::Options;
 use crate::elf::Sections;
 use crate::failure::{Failure, Result};
+use crate::launch::command_line;
 use crate::machine::{Arch, Boot};
 use crate::workspace::{Workspace, find};
 use crate::{cargo, disk, elf, image};
@@ -18,6 +19,7 @@ pub fn export(workspace: &Workspace, name: &str, options: &Options) -> Result<u8
     let image = find(&images, Some(name))?;
     let arches = options.arch.map_or(Arch::ALL.to_vec(), |arch| vec![arch]);
     fs::create_dir_all(out).map_err(|e| Failure::file("make", out, &e))?;
+    let line = command_line(&options.append, &options.image_args);
     for arch in arches {
         cargo::build_images(workspace, arch, &["-p", &image.package, "--bin", &image.name])?;
         let built = workspace.elf(arch, &image.name);
@@ -27,7 +29,7 @@ pub fn export(workspace: &Workspace, name: &str, options: &Options) -> Result<u8
         match (arch, options.boot) {
             (Arch::Aarch64, _) => write(&stem.with_extension("img"), &elf::flatten(&whole)?)?,
             (Arch::X86_64, Some(boot @ (Boot::Bios | Boot::Uefi))) => {
-                disk::export(workspace, boot, &built, &stem)?;
+                disk::export(workspace, boot, &built, &stem, &line)?;
             }
             (Arch::X86_64, _) => {}
         }

@@ -47,10 +47,10 @@ pub fn machine(options: &Options, arch: Arch) -> Result<Machine> {
 }
 
 /// What goes into the machine for the image in `elf`.
-pub fn media(workspace: &Workspace, machine: &Machine, elf: &Path) -> Result<Media> {
+fn media(workspace: &Workspace, machine: &Machine, elf: &Path, line: &str) -> Result<Media> {
     match machine.boot {
         Boot::Direct => image::bootable(workspace, machine.arch, elf).map(Media::Kernel),
-        Boot::Bios | Boot::Uefi => disk::media(workspace, machine.boot, elf),
+        Boot::Bios | Boot::Uefi => disk::media(workspace, machine.boot, elf, line),
     }
 }
 
@@ -73,8 +73,8 @@ fn quoted(arg: &str) -> String {
 }
 
 fn boot(workspace: &Workspace, machine: &Machine, elf: &Path, options: &Options) -> Result<u8> {
-    let media = media(workspace, machine, elf)?;
     let line = command_line(&options.append, &options.image_args);
+    let media = media(workspace, machine, elf, &line)?;
     if options.dry_run {
         println!("{}", dry_run(machine, &media, &line));
         return Ok(0);
