@@ -1,0 +1,4 @@
+//! What the sources promise, checked on the host.
+
+mod layering;
+mod sources;
