@@ -26,7 +26,7 @@ pub fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     // Apart from the images of the same package, which only link for bare metal.
     judge("checks", Cargo::new(workspace).args(["test", "-p", "burrow-tests", "--lib"]), tally)?;
     let models = Cargo::new(workspace)
-        .args(["test", "-p", "burrow-kernel", "--lib", "--release"])
+        .args(["test", "-p", "burrow-kernel", "--test", "loom_*", "--release"])
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", workspace.target.join("loom"));
     judge("loom models", models, tally)?;

@@ -25,9 +25,7 @@ fn table() {
     for p in runtime::p_stats() {
         let (id, runs, switches) = (p.id, p.runs, p.switches);
         let (steals, preempted, wakeups) = (p.steals, p.preemptions, p.wakeups);
-        println!(
-            "  {id:>2}{runs:>10}{switches:>10}{steals:>10}{preempted:>11}{wakeups:>11}"
-        );
+        println!("  {id:>2}{runs:>10}{switches:>10}{steals:>10}{preempted:>11}{wakeups:>11}");
     }
     let all = runtime::metrics();
     println!(
