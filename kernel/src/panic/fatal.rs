@@ -89,10 +89,12 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
     let message = info.message();
     let current = goroutines::current();
     // What goroutines may not do while the runtime is in the middle of something. Go: `gopanic`.
-    let also = match () {
-        () if current.goroutine.is_none() || current.on_g0 => Some("panic on system stack"),
-        () if current.holds_locks => Some("panic holding locks"),
-        () => None,
+    let sp = Registers::here().r[Registers::SP];
+    let also = match &current.goroutine {
+        Some(own) if !current.on_g0 && own.stack.contains(&sp) => {
+            current.holds_locks.then_some("panic holding locks")
+        }
+        _ => Some("panic on system stack"),
     };
     let blame = if also.is_some() { Blame::Runtime } else { Blame::Panic };
     fail_here(blame, &|out| {

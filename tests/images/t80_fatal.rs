@@ -1,0 +1,267 @@
+//! What ends an image: its text, its dump and its exit code. Each case is a boot of its own.
+//!
+//! covers: F01, F05, F09, F10, F15, K18, T02, T05
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use burrow::goroutine::go_option;
+use burrow::kernel::panic::fatal;
+use burrow::kernel::sync::pin;
+use burrow::prelude::*;
+use burrow::sync::WaitGroup;
+
+burrow::test_main!();
+
+#[burrow::test(exit = 2, console = "panic: test\n\ngoroutine 1 [running]:\nt80_fatal::")]
+fn a_panic_shows_its_goroutine() {
+    panic!("test");
+}
+
+#[burrow::test(exit = 2, console = "panic: one\n\ttwo\n\t\n\ngoroutine 1 [running]:\n")]
+fn newlines_in_a_panic_are_indented() {
+    panic!("one\ntwo\n");
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 1"
+)]
+fn an_index_out_of_range() {
+    let array = [1, 2, 3];
+    black_box(array[black_box(5)]);
+}
+
+#[burrow::test(exit = 2, console = "panic: runtime error: integer divide by zero\n\ngoroutine 1")]
+fn a_division_by_zero() {
+    black_box(1 / black_box(0));
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: runtime error: invalid memory address or nil pointer dereference\n[signal \
+               SIGSEGV: segmentation violation code="
+)]
+fn a_null_pointer() {
+    // SAFETY: faults, which is what is tested.
+    black_box(unsafe { black_box(8 as *const u32).read_volatile() });
+}
+
+#[burrow::test(
+    exit = 2,
+    console = " addr=0x10 pc=0x10]\n\ngoroutine 1 [running]:\nt80_fatal::a_call_of_nothing(...)\n"
+)]
+fn a_call_of_nothing() {
+    // SAFETY: not a function: faults, which is what is tested.
+    let nothing: extern "C" fn() = unsafe { core::mem::transmute(black_box(16_usize)) };
+    nothing();
+    black_box(0);
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "unexpected fault address 0xffffbff012345678\nfatal error: fault\n[signal SIGSEGV: "
+)]
+fn a_wild_pointer() {
+    // SAFETY: nothing is mapped at the end of the stacks' space: faults, which is what is tested.
+    black_box(unsafe { black_box(0xffff_bff0_1234_5678_usize as *const u8).read_volatile() });
+}
+
+struct Refuses;
+
+impl core::fmt::Display for Refuses {
+    fn fmt(&self, _: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        panic!("cannot be printed")
+    }
+}
+
+#[burrow::test(exit = 2, console = "fatal error: panic while printing panic value\n")]
+fn a_value_that_panics_when_printed() {
+    panic!("{}", Refuses);
+}
+
+#[burrow::test(exit = 2, console = "panic: held\nfatal error: panic holding locks\n\ngoroutine 1 ")]
+fn a_panic_with_preemption_held_off() {
+    let _pinned = pin();
+    panic!("held");
+}
+
+#[burrow::test(exit = 2, console = "fatal error: wrong use\n\ngoroutine 1 [running]:\n")]
+fn a_fatal_error() {
+    fatal::fatal("wrong use");
+}
+
+#[burrow::test(exit = 2, console = "fatal error: broken\n\ngoroutine 1 gp=0x")]
+fn a_throw_shows_the_runtime() {
+    runtime::throw("broken");
+}
+
+#[burrow::test(exit = 2, console = "fatal error: go of nil func value\n\ngoroutine 1 [running]:\n")]
+fn a_goroutine_of_nothing() {
+    go_option(None::<fn()>);
+}
+
+#[burrow::test(exit = 2, console = "cannot allocate 1099511627776-byte block")]
+fn out_of_memory() {
+    black_box(Vec::<u8>::with_capacity(1 << 40));
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n\
+               t80_fatal::a_dead_lock(...)\n\ttests/images/t80_fatal.rs:"
+)]
+fn a_dead_lock() {
+    Chan::<u32>::new(0).recv();
+    black_box(0);
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"
+)]
+fn main_gives_up() {
+    for _ in 0..2 {
+        go(|| (0..3).for_each(|_| runtime::gosched()));
+    }
+    runtime::goexit();
+}
+
+/// A goroutine that has parked for sure, and goes on waiting.
+fn parked(wait: impl FnOnce() + Send + 'static) {
+    go(wait);
+    (0..3).for_each(|_| runtime::gosched());
+}
+
+#[burrow::test(exit = 2, console = " [chan receive (nil chan)]:\n")]
+fn waiting_for_a_nil_channel() {
+    Chan::<u32>::nil().recv();
+}
+
+#[burrow::test(exit = 2, console = " [chan send]:\n")]
+fn waiting_to_send() {
+    parked(|| Chan::new(0).send(1));
+    panic!("look");
+}
+
+#[burrow::test(exit = 2, console = " [sync.WaitGroup.Wait]:\n")]
+fn waiting_for_a_group() {
+    parked(|| {
+        let group = WaitGroup::new();
+        group.add(1);
+        group.wait();
+    });
+    panic!("look");
+}
+
+#[burrow::test(exit = 2, console = "created by t80_fatal::starts_another in goroutine 1\n\ttests/")]
+fn who_made_a_goroutine() {
+    starts_another();
+}
+
+#[inline(never)]
+fn starts_another() {
+    let never = Chan::<u32>::new(0);
+    go(|| panic!("in a goroutine"));
+    never.recv();
+}
+
+static SPINNING: AtomicU32 = AtomicU32::new(0);
+
+#[inline(never)]
+fn spins() {
+    loop {
+        SPINNING.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[burrow::test(exit = 2, smp = 2, console = " [running]:\nt80_fatal::spins(...)\n")]
+fn a_goroutine_on_another_core_is_shown() {
+    go(spins);
+    while SPINNING.load(Ordering::Relaxed) == 0 {
+        core::hint::spin_loop();
+    }
+    panic!("look");
+}
+
+#[burrow::test(exit = 2, console = " [runnable]:\nt80_fatal::spins(...)\n")]
+fn a_preempted_goroutine_is_shown() {
+    // More of them than cores.
+    (0..9).for_each(|_| go(spins));
+    while SPINNING.load(Ordering::Relaxed) < 10_000_000 {
+        runtime::gosched();
+    }
+    panic!("look");
+}
+
+#[burrow::test(
+    exit = 2,
+    smp = 2,
+    console = "\n\ngoroutine 1 [running]:\nt80_fatal::fail_together("
+)]
+fn two_cores_fail_at_once() {
+    go(fail_together);
+    fail_together();
+}
+
+/// On two cores at the same moment: one is shown as the one that panicked, both are shown.
+#[inline(never)]
+fn fail_together() {
+    SPINNING.fetch_add(1, Ordering::Relaxed);
+    while SPINNING.load(Ordering::Relaxed) < 2 {
+        core::hint::spin_loop();
+    }
+    panic!("together");
+}
+
+#[inline(never)]
+#[allow(unconditional_recursion)]
+fn recurse(depth: usize) -> usize {
+    let frame = black_box([depth; 8192]);
+    recurse(depth + 1) + frame[depth % 2]
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "runtime: goroutine stack exceeds 1474560-byte limit\nruntime: sp=0x"
+)]
+fn a_stack_overflow_names_the_limit() {
+    overflow();
+}
+
+#[burrow::test(exit = 2, console = "fatal error: stack overflow\n\ngoroutine ")]
+fn a_stack_overflow_is_fatal() {
+    overflow();
+}
+
+fn overflow() {
+    runtime::set_max_stack(1_474_560);
+    go(|| {
+        black_box(recurse(0));
+    });
+    Chan::<u32>::new(0).recv();
+}
+
+#[inline(never)]
+#[allow(unconditional_recursion)]
+fn recurse_small(depth: usize) -> usize {
+    let frame = black_box([depth; 2]);
+    recurse_small(depth + 1) + frame[depth % 2]
+}
+
+#[burrow::test(exit = 2, console = " frames elided...\n")]
+fn a_deep_stack_loses_its_middle() {
+    black_box(recurse_small(0));
+}
+
+#[burrow::test(exit = 7)]
+fn an_exit_code_of_ones_own() {
+    runtime::exit(7);
+}
+
+#[burrow::test(exit = 0, console = "")]
+fn main_ends_while_others_run() {
+    go(spins);
+}
