@@ -220,7 +220,7 @@ pub unsafe extern "C" fn call_on(stack_top: usize, f: extern "C" fn(*mut ()), ar
 }
 
 /// General registers in DWARF numbering, for unwinders.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Registers {
     /// RAX RDX RCX RBX RSI RDI RBP RSP R8–R15, return address.

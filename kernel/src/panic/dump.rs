@@ -94,7 +94,7 @@ fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
     // One that never ran is about to enter a function.
     let is_entry = |pc| image::symbols()?.function(pc).filter(|f| f.start == pc);
     let kind = |pc| if is_entry(pc).is_some() { Pc::Exact } else { Pc::Return };
-    let saved = || goroutine.saved.clone().map(|saved| (saved.clone(), kind(saved.pc)));
+    let saved = || goroutine.saved.map(|saved| (saved, kind(saved.pc)));
     if !goroutine.running {
         return saved();
     }

@@ -56,7 +56,7 @@ impl Image {
 pub fn walk(stack: &[usize], pc: usize, kind: Pc) -> Walk {
     let range = stack.as_ptr_range();
     let (low, high) = (range.start as usize, range.end as usize);
-    Walk::new(COLUMNS, &[7, 8, low, 0], pc, kind, Stacks::new(&[low..high]))
+    Walk::new(COLUMNS, &[7, 8, low, 0], pc, kind, Stacks::new(core::slice::from_ref(&(low..high))))
 }
 
 /// A length, then the record padded to words.

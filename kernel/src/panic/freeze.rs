@@ -25,7 +25,7 @@ struct Place {
 }
 
 /// What a core was doing.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Stopped {
     /// The core's word for what it ran.
     pub g: usize,
@@ -57,8 +57,7 @@ pub fn stand_still(registers: &Registers, kind: Pc) -> ! {
     burrow_arch::irq::disable();
     let index = TAKEN.fetch_add(1, Ordering::Relaxed);
     if let Some(place) = PLACES.get(index) {
-        let stopped =
-            Stopped { g: burrow_arch::cpu::current(), registers: registers.clone(), kind };
+        let stopped = Stopped { g: burrow_arch::cpu::current(), registers: *registers, kind };
         // SAFETY: this core alone took the place, and nobody reads it before `full`.
         unsafe { *place.stopped.get() = Some(stopped) };
         // Release: pairs with the acquire in `stopped_at`.
@@ -91,5 +90,5 @@ pub fn stopped_at(g: usize) -> Option<Stopped> {
         // SAFETY: full places are not written any more.
         .filter_map(|place| unsafe { (*place.stopped.get()).as_ref() })
         .find(|stopped| stopped.g == g)
-        .cloned()
+        .copied()
 }

@@ -270,7 +270,7 @@ mod tests {
         let stack = [99, F + 0x20, 0, 0];
         let range = stack.as_ptr_range();
         let (low, high) = (range.start as usize, range.end as usize);
-        let stacks = Stacks::new(&[low..high]);
+        let stacks = Stacks::new(core::slice::from_ref(&(low..high)));
         // At 0xf0 the place of r0 is the word below the stack pointer.
         let registers = [7, 8, low + 8, 0];
         let mut walk = Walk::new(COLUMNS, &registers, F + 0xf0, Pc::Exact, stacks.clone());
@@ -313,7 +313,7 @@ mod tests {
         let stack = [1, F + 0x20, 2];
         assert_eq!(pcs(walk(&stack, F + 0x10, Pc::Return), &image), [F + 0x10, F + 0x20]);
         // A stack pointer that is in no stack, and one that is not aligned.
-        let stacks = Stacks::new(&[0x1000..0x2000]);
+        let stacks = Stacks::new(core::slice::from_ref(&(0x1000..0x2000)));
         let lost = Walk::new(COLUMNS, &[0, 0, 0x8000, 0], F + 0x10, Pc::Exact, stacks.clone());
         assert_eq!(pcs(lost, &image), []);
         let odd = Walk::new(COLUMNS, &[0, 0, 0x1001, 0], F + 0x10, Pc::Exact, stacks);
