@@ -43,7 +43,7 @@ pub fn init(boot: &BootInfo) {
     if space::init(boot).is_err() {
         crate::panic::throw("out of memory for page tables");
     }
-    crate::stack::epoch::idle_exit();
+    crate::stack::idle_exit();
 }
 
 /// Ends the machine with one clear line if it is too small.

@@ -1,31 +1,31 @@
 //! When frames of unmapped pages may be used again (law 12): once every core has flushed its TLB,
 //! which each does when it suits it. Nobody is interrupted, nobody waits.
 //!
-//! 1. Who unmaps clears the entry, then puts the page into the batch of the current epoch.
-//! 2. [`advance`] begins the next epoch.
-//! 3. At its tick, each core that has not seen the new epoch reads it, then flushes, then notes
-//!    what it read ([`flush_epoch`]).
-//! 4. A batch of epoch e is through once every core has noted more than e ([`all_saw`]): each
-//!    read the epoch after step 2 and flushed after that, so after step 1.
+//! 1. Who unmaps clears the entry, then files the page under the current epoch.
+//! 2. [`Epochs::advance`] begins the next epoch.
+//! 3. At its tick, each core that has not seen the new epoch reads it, then flushes, then claims
+//!    what it read ([`Epochs::tick`]).
+//! 4. Pages filed under e are through once every core claims more than e ([`Epochs::all_saw`]):
+//!    each read the epoch after step 2 and flushed after that, so after step 1.
 //!
-//! A halted core touches no stack, so it counts as having seen everything ([`idle_enter`]); before
-//! it touches one it flushes ([`idle_exit`]).
+//! A halted core touches no stack, so it claims everything ([`Epochs::idle_enter`]). When it goes
+//! on, it takes that back, passes a fence, and flushes if an epoch began since its last flush
+//! ([`Epochs::idle_exit`]); who asks passes a fence before it looks at the claims. One of the two
+//! fences comes first: if the asker's, the core sees the new epoch and what was unmapped before
+//! it; if the core's, the asker sees that it is back.
+//!
+//! `tests/loom_tlb.rs` runs the functions below.
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicU64, Ordering, const_unless_loom, fence};
 
-use burrow_arch::paging;
-use burrow_arch::platform::MAX_CORES;
-
-use crate::percpu;
-
-/// What a core notes while it uses no stacks.
+/// What a core claims while it uses no stacks.
 const AWAY: u64 = u64::MAX;
 
-static EPOCH: AtomicU64 = AtomicU64::new(1);
-
-/// What each core has seen.
-static SEEN: [Seen; MAX_CORES] =
-    [const { Seen { claim: AtomicU64::new(AWAY), flushed: AtomicU64::new(0) } }; MAX_CORES];
+/// The epoch, and what each of `N` cores has seen of it.
+pub struct Epochs<const N: usize> {
+    epoch: AtomicU64,
+    seen: [Seen; N],
+}
 
 /// A cache line each: written by its core alone.
 #[repr(align(64))]
@@ -36,76 +36,141 @@ struct Seen {
     flushed: AtomicU64,
 }
 
-fn seen() -> &'static Seen {
-    &SEEN[percpu::local().index % MAX_CORES]
-}
-
-/// The epoch that batches are filed under now.
-pub fn current() -> u64 {
-    EPOCH.load(Ordering::Relaxed)
-}
-
-/// Ends the current epoch; which it was. Called under the lock of the batches.
-pub fn advance() -> u64 {
-    // Entries cleared before are seen by the flush of whoever reads the new epoch.
-    fence(Ordering::SeqCst);
-    EPOCH.fetch_add(1, Ordering::SeqCst)
-}
-
-/// Whether every core has flushed since that epoch ended.
-pub fn all_saw(epoch: u64) -> bool {
-    // Pairs with the fence of `idle_exit`: if a core is seen away here, it flushes after this.
-    fence(Ordering::SeqCst);
-    // Acquire: pairs with the release of `flush`; the flush came before.
-    SEEN.iter().all(|seen| seen.claim.load(Ordering::Acquire) > epoch)
-}
-
-/// At a tick or a stop of the world: flushes if pages were
-/// unmapped since the last time. Two loads if not. Interrupts masked or preemption held off;
-/// handlers may call it.
-#[inline]
-pub fn flush_epoch() {
-    let seen = seen();
-    if seen.claim.load(Ordering::Relaxed) != EPOCH.load(Ordering::Relaxed) {
-        seen.flush();
+impl<const N: usize> Epochs<N> {
+    const_unless_loom! {
+        /// No core uses stacks yet.
+        pub fn new() -> Self {
+            Self { epoch: AtomicU64::new(1), seen: seen() }
+        }
     }
-}
 
-/// Flushes unless this core has done so since that epoch ended. Pinned.
-pub fn flush_since(epoch: u64) {
-    let seen = seen();
-    if seen.claim.load(Ordering::Relaxed) <= epoch {
-        seen.flush();
+    /// The epoch that pages are filed under now. Stable under the lock that [`advance`] needs.
+    ///
+    /// [`advance`]: Self::advance
+    pub fn current(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
-}
 
-/// Before the core halts: it keeps nobody waiting. Interrupts masked.
-#[inline]
-pub fn idle_enter() {
-    seen().claim.store(AWAY, Ordering::Release);
-}
-
-/// After the core halted, or as it starts: before it touches any goroutine's stack. Interrupts
-/// masked.
-#[inline]
-pub fn idle_exit() {
-    let seen = seen();
-    let flushed = seen.flushed.load(Ordering::Relaxed);
-    seen.claim.store(flushed, Ordering::Relaxed);
-    // Pairs with the fence of `all_saw`: either it sees that we are back, or we see the epoch that
-    // it asks for and flush what it unmapped. If no epoch began meanwhile, the claim still holds.
-    fence(Ordering::SeqCst);
-    if EPOCH.load(Ordering::Relaxed) != flushed {
-        seen.flush();
+    /// Ends the current epoch, under a lock of the caller's.
+    pub fn advance(&self) {
+        // Release: pairs with `flush`; who reads the new epoch sees what was unmapped before.
+        self.epoch.store(self.current() + 1, Ordering::Release);
     }
-}
 
-impl Seen {
-    fn flush(&self) {
+    /// Whether every core has flushed since that epoch ended.
+    pub fn all_saw(&self, epoch: u64) -> bool {
+        fence(Ordering::SeqCst); // partner: the fence in idle_exit
+        // Acquire: pairs with the release of `flush` and `idle_enter`; what the core did through
+        // its old TLB comes before what is done with the frames.
+        self.seen.iter().all(|seen| seen.claim.load(Ordering::Acquire) > epoch)
+    }
+
+    /// Flushes if an epoch began since this core's last flush; two loads if not.
+    #[inline(always)]
+    pub fn tick(&self, core: usize, flush: impl FnOnce()) {
+        let Some(seen) = self.seen.get(core) else { return };
+        if seen.claim.load(Ordering::Relaxed) != self.epoch.load(Ordering::Relaxed) {
+            self.flush(seen, flush);
+        }
+    }
+
+    /// Flushes unless this core has done so since that epoch ended.
+    pub fn flush_since(&self, core: usize, epoch: u64, flush: impl FnOnce()) {
+        let Some(seen) = self.seen.get(core) else { return };
+        if seen.claim.load(Ordering::Relaxed) <= epoch {
+            self.flush(seen, flush);
+        }
+    }
+
+    /// Before the core halts: it keeps nobody waiting.
+    #[inline(always)]
+    pub fn idle_enter(&self, core: usize) {
+        if let Some(seen) = self.seen.get(core) {
+            // Release: pairs with `all_saw`.
+            seen.claim.store(AWAY, Ordering::Release);
+        }
+    }
+
+    /// After the core halted, and as it starts: before it touches any stack.
+    #[inline(always)]
+    pub fn idle_exit(&self, core: usize, flush: impl FnOnce()) {
+        let Some(seen) = self.seen.get(core) else { return };
+        let flushed = seen.flushed.load(Ordering::Relaxed);
+        seen.claim.store(flushed, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // partner: the fence in all_saw
+        // If no epoch began meanwhile, the claim still holds.
+        if self.epoch.load(Ordering::Relaxed) != flushed {
+            self.flush(seen, flush);
+        }
+    }
+
+    #[cold]
+    fn flush(&self, seen: &Seen, flush: impl FnOnce()) {
         // Acquire: pairs with `advance`; its unmapping comes before our flush.
-        let epoch = EPOCH.load(Ordering::Acquire);
-        paging::flush_all();
-        self.flushed.store(epoch, Ordering::Relaxed);
-        self.claim.store(epoch, Ordering::Release);
+        let epoch = self.epoch.load(Ordering::Acquire);
+        flush();
+        seen.flushed.store(epoch, Ordering::Relaxed);
+        // Release: pairs with `all_saw`; the flush comes first.
+        seen.claim.store(epoch, Ordering::Release);
+    }
+}
+
+impl<const N: usize> Default for Epochs<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(not(loom))]
+const fn seen<const N: usize>() -> [Seen; N] {
+    [const { Seen { claim: AtomicU64::new(AWAY), flushed: AtomicU64::new(0) } }; N]
+}
+
+#[cfg(loom)]
+fn seen<const N: usize>() -> [Seen; N] {
+    core::array::from_fn(|_| Seen { claim: AtomicU64::new(AWAY), flushed: AtomicU64::new(0) })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn frames_wait_for_every_core_that_is_not_away() {
+        let (epochs, flushes) = (Epochs::<3>::new(), Cell::new(0));
+        let flush = || flushes.set(flushes.get() + 1);
+        epochs.idle_exit(0, flush);
+        epochs.idle_exit(1, flush);
+        assert_eq!(flushes.get(), 2);
+        let filed = epochs.current();
+        epochs.advance();
+        assert!(!epochs.all_saw(filed));
+        epochs.tick(0, flush);
+        assert!(!epochs.all_saw(filed));
+        epochs.idle_enter(1);
+        assert!(epochs.all_saw(filed));
+        assert_eq!(flushes.get(), 3);
+        epochs.idle_exit(1, flush);
+        assert_eq!(flushes.get(), 4);
+        assert!(epochs.all_saw(filed));
+        assert!(!epochs.all_saw(epochs.current()));
+    }
+
+    #[test]
+    fn nothing_is_flushed_without_a_new_epoch() {
+        let epochs = Epochs::<1>::new();
+        epochs.idle_exit(0, || {});
+        for _ in 0..3 {
+            epochs.tick(0, || panic!("tick"));
+            epochs.idle_enter(0);
+            epochs.idle_exit(0, || panic!("idle"));
+            epochs.flush_since(0, epochs.current() - 1, || panic!("enter"));
+        }
+        let flushed = Cell::new(false);
+        epochs.advance();
+        epochs.flush_since(0, epochs.current() - 1, || flushed.set(true));
+        assert!(flushed.get());
     }
 }

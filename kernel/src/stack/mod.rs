@@ -3,7 +3,7 @@
 //! - [`geometry`]: where slots lie and which addresses may be used,
 //! - `slots`: [`alloc`] and [`free`],
 //! - `growth`: [`fault`] and [`ensure`], the only page tables that change without a lock,
-//! - `shrink`: [`shrink`] gives back what lies below the stack pointer; [`limbo`] and `epoch` say
+//! - `shrink`: [`shrink`] gives back what lies below the stack pointer; [`limbo`] and [`epoch`] say
 //!   when the frames may be used again.
 //!
 //! Who may change the entries of a slot: the goroutine's owner by its status, that is the core
@@ -11,11 +11,12 @@
 //! The frames of pages given back are taken away by [`reclaim`] on any core, by compare-and-swap
 //! against the owner. Tables, once there, stay with the slot.
 
+pub mod epoch;
 pub mod geometry;
 pub mod limbo;
 
 #[cfg(target_os = "none")]
-pub mod epoch;
+mod flush;
 #[cfg(target_os = "none")]
 mod growth;
 #[cfg(target_os = "none")]
@@ -26,7 +27,7 @@ mod slots;
 pub use geometry::{Reach, Stack};
 
 #[cfg(target_os = "none")]
-pub use epoch::{flush_epoch, idle_enter, idle_exit};
+pub use flush::{flush_epoch, idle_enter, idle_exit};
 #[cfg(target_os = "none")]
 pub use growth::{Verdict, ensure, fault};
 #[cfg(target_os = "none")]

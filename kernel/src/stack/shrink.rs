@@ -1,7 +1,7 @@
 //! Giving stack pages back (Go: `shrinkstack`, `stackfree`).
 //!
 //! A page given back is unmapped at once, but its frame stays noted in the entry ([`limbo`]) and
-//! in the current batch until every core has flushed ([`epoch`]). Batches are frames themselves,
+//! in the current batch until every core has flushed ([`super::epoch`]). Batches are frames themselves,
 //! chained through their first words.
 //!
 //! While a core's TLB still knows a page that was given back, the goroutine must not run there: it
@@ -13,8 +13,9 @@ use burrow_arch::layout::{PAGE, PhysAddr};
 use burrow_arch::paging::Pte;
 use burrow_arch::table::LEAF;
 
+use super::flush::{EPOCHS, flush_since};
 use super::geometry::Stack;
-use super::{MAPPED, epoch, limbo};
+use super::{MAPPED, limbo};
 use crate::mem::{frames, space};
 use crate::sync::{Rank, SpinLock};
 
@@ -80,8 +81,8 @@ pub fn trim(stack: Stack) -> Stack {
 #[cold]
 #[must_use = "the mark may be off"]
 pub fn enter(stack: Stack) -> Stack {
-    epoch::flush_since(stack.shrunk);
-    let shrunk = if epoch::all_saw(stack.shrunk) { 0 } else { stack.shrunk };
+    flush_since(stack.shrunk);
+    let shrunk = if EPOCHS.all_saw(stack.shrunk) { 0 } else { stack.shrunk };
     Stack { shrunk, ..stack }
 }
 
@@ -159,7 +160,7 @@ fn take_away(entry: usize, epoch: u64) -> bool {
 impl Pending {
     /// The batch of the current epoch with room for one more, or nothing if memory is out.
     fn open_batch(&mut self) -> Option<&mut Batch> {
-        let now = epoch::current();
+        let now = EPOCHS.current();
         // SAFETY: listed batches are live and ours.
         let fits = unsafe { self.youngest.as_ref() }
             .is_some_and(|batch| batch.epoch == now && batch.count < ENTRIES);
@@ -188,8 +189,8 @@ impl Pending {
     fn close(&mut self) {
         // SAFETY: as above.
         let youngest = unsafe { self.youngest.as_ref() };
-        if youngest.is_some_and(|batch| batch.epoch == epoch::current()) {
-            epoch::advance();
+        if youngest.is_some_and(|batch| batch.epoch == EPOCHS.current()) {
+            EPOCHS.advance();
         }
     }
 
@@ -197,7 +198,7 @@ impl Pending {
     fn take_through(&mut self) -> Option<*mut Batch> {
         // SAFETY: as above.
         let batch = unsafe { self.oldest.as_ref() }?;
-        if !epoch::all_saw(batch.epoch) {
+        if !EPOCHS.all_saw(batch.epoch) {
             return None;
         }
         let taken = self.oldest;
