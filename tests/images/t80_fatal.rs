@@ -15,7 +15,10 @@ use burrow::sync::WaitGroup;
 
 burrow::test_main!();
 
-#[burrow::test(exit = 2, console = "panic: test\n\ngoroutine 1 [running]:\nt80_fatal::")]
+#[burrow::test(
+    exit = 2,
+    console = "panic: test\n\ngoroutine 1 [running]:\nt80_fatal::a_panic_shows_its_goroutine(...)\n"
+)]
 fn a_panic_shows_its_goroutine() {
     panic!("test");
 }

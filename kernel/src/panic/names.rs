@@ -88,12 +88,17 @@ fn is_failing(name: &str) -> bool {
         || name == "__rustc::rust_begin_unwind"
 }
 
-/// Calls through function objects and drop glue: nobody wrote them.
+/// Nobody wrote these as a function of a program's: calls through function objects, drop glue, what
+/// macros put into a `const _`, and what stands between the kernel and main or a goroutine's
+/// closure.
 fn is_wrapper(name: &str) -> bool {
     name.contains("core::ops::function::Fn") && name.contains("::call")
         || name.contains("core::ptr::drop_in_place")
-        || name.starts_with("burrow::__")
+        || name.contains("::_::")
         || name.ends_with("::__burrow_main")
+        || ["burrow::goroutine::", "burrow::start::", "burrow::test::"]
+            .iter()
+            .any(|module| name.trim_start_matches('<').starts_with(module))
 }
 
 /// The crate of a path, also of `<crate::Type as Trait>::f`; `core` for the language's own types.
@@ -120,7 +125,11 @@ mod tests {
             ("<hello::Tree as core::fmt::Debug>::fmt", Role::Program),
             ("burrow::time::sleep", Role::Program),
             ("burrow_tests::spawn::many", Role::Program),
-            ("burrow::__start", Role::Runtime),
+            ("burrow::goroutine::start::<hello::main::{closure#0}>", Role::Runtime),
+            ("burrow::goroutine::join::with_result::<u32>::{closure#0}", Role::Runtime),
+            ("burrow::test::run", Role::Runtime),
+            ("hello::keep::<burrow::goroutine::JoinHandle<u32>>", Role::Program),
+            ("hello::_::run", Role::Runtime),
             ("__burrow_main", Role::Runtime),
             ("hello::_::__burrow_main", Role::Runtime),
             ("burrow_kernel::sched::park::gopark", Role::Runtime),
