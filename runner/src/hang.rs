@@ -1,12 +1,14 @@
 //! A hang seen from outside: where every core is, by frame pointers through its stack.
 //!
 //! Nothing of the image has to work for this. The addresses come from QEMU, the names from the
-//! symbols inside the file that was booted.
+//! symbols inside the file that was booted. Then the image has its say: on x86_64 a non-maskable
+//! interrupt, which it takes for fatal, makes it print all its goroutines.
 
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
+use crate::machine::Arch;
 use crate::qmp::Qmp;
 use crate::symbols::blob::Blob;
 
@@ -25,14 +27,14 @@ struct Core {
 }
 
 /// Describes the machine behind `socket`; `booted` is the file it was started from.
-pub fn describe(socket: &Path, booted: &Path) -> String {
+pub fn describe(socket: &Path, booted: &Path, arch: Arch) -> String {
     let bytes = std::fs::read(booted).unwrap_or_default();
     let blob = find_blob(&bytes);
-    inspect(socket, blob.as_ref())
+    inspect(socket, blob.as_ref(), arch)
         .unwrap_or_else(|e| format!("QEMU's monitor did not answer: {e}\n"))
 }
 
-fn inspect(socket: &Path, blob: Option<&Blob<'_>>) -> io::Result<String> {
+fn inspect(socket: &Path, blob: Option<&Blob<'_>>, arch: Arch) -> io::Result<String> {
     let mut qmp = Qmp::connect(socket)?;
     qmp.stop()?;
     let cores = parse(&qmp.monitor("info registers -a")?);
@@ -57,6 +59,9 @@ fn inspect(socket: &Path, blob: Option<&Blob<'_>>) -> io::Result<String> {
             // A return address is behind its call: one less is inside it.
             show(&mut text, caller - 1, blob);
         }
+    }
+    if arch == Arch::X86_64 {
+        qmp.prod()?;
     }
     Ok(text)
 }

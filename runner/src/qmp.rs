@@ -31,6 +31,12 @@ impl Qmp {
         self.call("stop", json!({})).map(drop)
     }
 
+    /// Lets them go on, with a non-maskable interrupt for each that no masking keeps out.
+    pub fn prod(&mut self) -> io::Result<()> {
+        self.monitor("nmi")?;
+        self.call("cont", json!({})).map(drop)
+    }
+
     /// A command of the human monitor, and what it prints.
     pub fn monitor(&mut self, line: &str) -> io::Result<String> {
         let reply = self.call("human-monitor-command", json!({ "command-line": line }))?;

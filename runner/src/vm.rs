@@ -14,6 +14,9 @@ use crate::machine::command::{Channels, Media, arguments};
 use crate::scratch::Scratch;
 use crate::{hang, interrupt};
 
+/// For what the image itself can still say about a hang.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Where the image's console goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Console {
@@ -69,8 +72,9 @@ pub fn run(
         let _ = stderr.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    let (timed_out, console) =
-        watch(&mut child, console, limit, || hang::describe(&channels.qmp, booted(media)));
+    let (timed_out, console) = watch(&mut child, console, limit, || {
+        hang::describe(&channels.qmp, booted(media), machine.arch)
+    });
     interrupt::forget(&child);
     let status = child.wait().map_err(|e| Failure::emulator(format!("waiting for QEMU: {e}")))?;
     let complaints = complaints.join().unwrap_or_default();
@@ -121,6 +125,7 @@ fn watch(
     };
     let timed_out = late.then(|| {
         let dump = dump();
+        let _ = wait.recv_timeout(LAST_WORDS);
         let _ = child.kill();
         dump
     });
