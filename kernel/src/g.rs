@@ -16,7 +16,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use burrow_arch::context::Context;
 
@@ -212,14 +212,20 @@ impl G {
         // Not a read-modify-write: only code of this G and its core's handlers touch the count,
         // and handlers leave it as they found it.
         self.count.store(self.count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // What depends on the count must not be read before it is raised. Only this core's
+        // handlers look at it, so that the compiler's order is all that matters.
+        compiler_fence(Ordering::SeqCst);
     }
 
     /// One reason less; `true` if none is left and a preemption waits to be honoured.
     #[inline(always)]
     pub fn lower(&self) -> bool {
+        compiler_fence(Ordering::SeqCst);
         let count = self.count.load(Ordering::Relaxed);
         debug_assert!(count > 0, "preemption count below zero");
         self.count.store(count - 1, Ordering::Relaxed);
+        // A request that comes before this store is seen after it.
+        compiler_fence(Ordering::SeqCst);
         count == 1 && self.preempt.load(Ordering::Relaxed)
     }
 

@@ -153,8 +153,8 @@ pub fn goexit() -> ! {
 /// Ends this goroutine, whose function has returned. Go: `goexit1`.
 pub fn goexit1() -> ! {
     let g = g::current();
-    record(Event::Exit, g.goid(), 0);
     g.raise();
+    record(Event::Exit, g.goid(), 0);
     mcall(g, Action::Exit);
     crate::panic::throw("goexit1: a dead goroutine ran")
 }

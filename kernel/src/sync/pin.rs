@@ -5,7 +5,6 @@
 //! them before is stale after the guard is gone.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::g::{self, G};
 use crate::m::M;
@@ -25,9 +24,6 @@ pub struct Pinned {
 pub fn pin() -> Pinned {
     let g = g::current();
     g.raise();
-    // What is read under the guard must not be read before the count is raised; only this core's
-    // interrupt handler looks at it, so that the compiler's order is all that matters.
-    compiler_fence(Ordering::SeqCst);
     Pinned { g, _local: PhantomData }
 }
 
@@ -60,7 +56,6 @@ impl Pinned {
 impl Drop for Pinned {
     #[inline(always)]
     fn drop(&mut self) {
-        compiler_fence(Ordering::SeqCst);
         if self.g.lower() {
             honour_preemption();
         }
