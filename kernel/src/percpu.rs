@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use burrow_arch::platform::MAX_CORES;
 
 use crate::kthread::queue::Threads;
+use crate::m::M;
 use crate::mem;
 use crate::p::P;
 use crate::sched::tick::Tick;
@@ -17,6 +18,8 @@ use crate::trace::ring::{Event, Ring};
 pub struct Core {
     /// Which core: index into the machine's cores; also the number of its P.
     pub index: usize,
+    /// The M that the core began with.
+    first_m: AtomicPtr<M>,
     /// Runnable kernel threads of this core.
     pub threads: Threads,
     /// The scheduling tick.
@@ -36,6 +39,7 @@ impl Core {
     pub const fn new(index: usize) -> Self {
         Self {
             index,
+            first_m: AtomicPtr::new(core::ptr::null_mut()),
             threads: Threads::new(),
             tick: Tick::new(),
             frames: mem::frames::CoreCache::new(),
@@ -48,6 +52,17 @@ impl Core {
     /// As the word that the CPU keeps for us.
     pub fn as_word(&'static self) -> usize {
         (&raw const *self).expose_provenance()
+    }
+
+    /// The M that the core begins with.
+    pub fn first_m(&self) -> &'static M {
+        // SAFETY: set before the core is started; Ms are never freed.
+        unsafe { &*self.first_m.load(Ordering::Acquire) }
+    }
+
+    /// See [`first_m`](Self::first_m).
+    pub fn set_first_m(&self, m: &'static M) {
+        self.first_m.store((&raw const *m).cast_mut(), Ordering::Release);
     }
 
     /// The P with this core's number: the only one that may be taken here (law 7).

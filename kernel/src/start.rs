@@ -109,7 +109,7 @@ fn require<T, E: core::fmt::Display>(found: Result<T, E>) -> T {
     }
 }
 
-/// Ps for all cores, those in use idle. Go: `schedinit`, `procresize`.
+/// Ps for all cores. Those in use become idle as their cores arrive. Go: `schedinit`, `procresize`.
 fn schedinit(cores: usize) {
     let procs = CONFIG.gomaxprocs().unwrap_or(cores).min(cores);
     SCHED.set_size(cores, procs);
@@ -122,10 +122,6 @@ fn schedinit(cores: usize) {
             panic::throw("out of memory");
         };
         p::register(p);
-        if id < procs {
-            p.set_status(p::Status::Idle);
-            SCHED.lock.lock().pidleput(p);
-        }
     }
 }
 
@@ -163,9 +159,7 @@ fn start_core(index: usize) {
 
 /// Where the other cores arrive, on their M's system stack with interrupts masked.
 extern "C" fn core_main(index: usize) -> ! {
-    let Some(m) = sched::table::ALLMS.iter().find(|m| m.core() == index) else {
-        panic::throw("core_main: no M");
-    };
+    let m = percpu::local().first_m();
     // SAFETY: a G; nothing ran on this core before.
     unsafe { cpu::set_current(m.g0.as_word()) };
     platform::init_core(index);
@@ -188,9 +182,8 @@ fn run_boot_core() -> ! {
 /// The boot core on its first M's system stack. Go: `rt0_go`'s end, `mstart`.
 extern "C" fn boot_main(_: usize) -> ! {
     let m = g::current().m();
-    let Some(p) = SCHED.lock.lock().pidleget(0) else {
-        panic::throw("P 0 is taken");
-    };
+    let p = p::allp(0);
+    p.set_status(p::Status::Idle);
     sched::acquirep(m, p);
     let spawn = Spawn { kind: Kind::User, max_stack: MAIN_STACK, name: None, created_at: 0 };
     if newproc(main_goroutine, &spawn).is_none() {

@@ -8,11 +8,12 @@ use super::switch::{finish_switch, switch_to};
 use crate::config::G0_STACK;
 use crate::g;
 use crate::m::M;
+use crate::p::Status;
 use crate::percpu;
 use crate::queue::list::List;
 use crate::sched::{self, Locked, SCHED, idle, table};
 use crate::stack::Stack;
-use crate::sync::{Rank, SpinLock};
+use crate::sync::{Rank, SpinLock, pin};
 
 /// Next thread id. Go: `sched.mnext`.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -47,6 +48,9 @@ pub fn first_m(core: usize) -> &'static M {
     let m = allocm(core);
     m.enter_core();
     SCHED.lock.lock().mcount += 1;
+    if let Some(core) = percpu::core(core) {
+        core.set_first_m(m);
+    }
     m
 }
 
@@ -81,6 +85,7 @@ pub fn spawn(f: fn(usize), arg: usize, core: usize) -> u64 {
     m.set_start(Some((f, arg)));
     prepare(m);
     let id = m.id();
+    let _pinned = pin();
     let _ = m.park.prepare_sleep(m.as_item());
     super::notewakeup(&m.park);
     id
@@ -135,7 +140,13 @@ pub fn enter_scheduler(m: &'static M) -> ! {
     crate::stack::idle_exit();
     burrow_arch::irq::enable();
     if m.try_p().is_none() {
+        let p = percpu::local().own_p();
         let mut locked = SCHED.lock.lock();
+        // From here on the core can be found: its P and the M to run it, together.
+        if p.id < SCHED.procs() {
+            p.set_status(Status::Idle);
+            locked.pidleput(p);
+        }
         idle::mput(&mut locked, m);
         drop(locked);
         let p = idle::stopm(m);
