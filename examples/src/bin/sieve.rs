@@ -11,7 +11,11 @@ const PRIMES: usize = 50;
 fn generate() -> RecvChan<u32> {
     let numbers = Chan::new(0);
     let out = numbers.clone();
-    go(move || (2..).for_each(|n| out.send(n)));
+    go(move || {
+        for n in 2.. {
+            out.send(n);
+        }
+    });
     numbers.into()
 }
 

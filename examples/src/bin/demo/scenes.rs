@@ -59,7 +59,11 @@ pub fn hogs() {
     let preempted = runtime::metrics().preemptions;
     let group = WaitGroup::new();
     for _ in 0..runtime::num_cpu() {
-        group.go(|| while !STOP.load(Ordering::Relaxed) {});
+        group.go(|| {
+            while !STOP.load(Ordering::Relaxed) {
+                core::hint::spin_loop();
+            }
+        });
     }
     print!("  main waited");
     for _ in 0..6 {
