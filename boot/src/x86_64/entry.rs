@@ -216,9 +216,6 @@ boot_upper:
     movl %ebp, %edi
     xorl %ebp, %ebp
     leaq burrow_boot_stack_top(%rip), %rsp
-    // Unwinding ends here.
-    pushq $0
-    pushq $0
     call burrow_pvh
     ud2
     .popsection

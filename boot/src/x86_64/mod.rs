@@ -1,7 +1,7 @@
 //! x86_64: PVH for direct kernel boot, `bootloader` for BIOS and UEFI disks.
 //!
 //! Each protocol describes the machine as [`Found`]; [`keep`] turns that into what `BootInfo` will
-//! refer to; then, on the temporary tables of `entry`, [`burrow_boot_enter`] calls the kernel. Of a
+//! refer to; then, on the temporary tables of `entry`, [`enter`] calls the kernel. Of a
 //! disk's loader nothing is left by then: `relocate` has moved the image away from it.
 
 mod disk;
@@ -48,7 +48,7 @@ struct Kept {
 
 struct KeptCell(UnsafeCell<Kept>);
 
-// SAFETY: used by the boot core alone, first by `keep`, then by `burrow_boot_enter`.
+// SAFETY: used by the boot core alone, first by `keep`, then by `enter`.
 unsafe impl Sync for KeptCell {}
 
 static KEPT: KeptCell = KeptCell(UnsafeCell::new(Kept {
@@ -86,8 +86,7 @@ fn keep(found: Found, command_line: &[u8], fill: impl FnOnce(&mut MemoryMap)) {
 }
 
 /// Calls the kernel: on the boot stack and the temporary tables.
-#[unsafe(no_mangle)]
-extern "C" fn burrow_boot_enter() -> ! {
+extern "C" fn enter() -> ! {
     if let Err(missing) = cpu::check_features() {
         console::write(b"burrow: this CPU lacks ");
         console::write(missing.as_bytes());

@@ -5,7 +5,7 @@ use core::slice;
 
 use burrow_arch::layout::{PAGE, PhysAddr};
 
-use super::{__executable_start, Found, START_PAGE, burrow_boot_enter, keep, refuse};
+use super::{__executable_start, Found, START_PAGE, enter, keep, refuse};
 use crate::memory::MemoryMap;
 
 const MAGIC: u32 = 0x336e_c578;
@@ -84,7 +84,7 @@ extern "C" fn burrow_pvh(start_info: u64) -> ! {
         image_len: image_len(),
     };
     keep(found, command_line, |map| fill(map, memory, modules));
-    burrow_boot_enter()
+    enter()
 }
 
 /// RAM, without modules. The start information itself and its lists are not wanted any more.

@@ -5,12 +5,12 @@
 //! running image is copied, as it is, to one place; the copy's own tables (`entry`) are filled in
 //! to look like those of a PVH boot; and once they are loaded, the same addresses mean the copy.
 
-use core::arch::asm;
+use core::arch::naked_asm;
 use core::ptr;
 
 use burrow_arch::layout::{IMAGE, LARGE_PAGE, PHYS_MAP, PhysAddr};
 
-use super::__executable_start;
+use super::{__executable_start, enter};
 
 const ENTRIES: usize = 512;
 /// Bits of an entry that points to a table: present, writable.
@@ -56,7 +56,7 @@ pub fn place(free: impl Iterator<Item = (u64, u64)>, len: u64) -> Option<u64> {
     None
 }
 
-/// Copies the image to `to` and goes on there, at `burrow_boot_enter` on the boot stack.
+/// Copies the image to `to` and goes on there, at `enter` on the boot stack.
 ///
 /// # Safety
 /// `to` comes from [`place`]; `PHYS_MAP` shows RAM; nothing outside the image is used any more.
@@ -71,23 +71,29 @@ pub unsafe fn leave(to: u64, len: u64) -> ! {
         ptr::copy_nonoverlapping(from, copy as *mut u8, len as usize);
         fill(&mut *((copy + offset) as *mut Tables), root, to - image_offset());
     }
-    // The tables map the image where it runs now, with the same contents, and the stack with it.
-    // SAFETY: the copy's tables are filled in. No state is left in registers or on the old stack.
-    unsafe {
-        asm!(
-            "mov cr3, {root}",
-            "lea rsp, [rip + {stack}]",
-            "xor ebp, ebp",
-            // Unwinding ends here.
-            "push 0",
-            "push 0",
-            "call burrow_boot_enter",
-            "ud2",
-            root = in(reg) root,
-            stack = sym burrow_boot_stack_top,
-            options(noreturn),
-        )
-    }
+    // SAFETY: the copy's tables are filled in, and nothing on the old stack matters.
+    unsafe { go_on(root) }
+}
+
+/// Loads the tables, which show the copy where the image runs now, and takes the boot stack.
+///
+/// # Safety
+/// The tables map the image with the same contents as now.
+#[unsafe(naked)]
+unsafe extern "C" fn go_on(root: u64) -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        // Unwinding ends here.
+        ".cfi_undefined rip",
+        "mov cr3, rdi",
+        "lea rsp, [rip + {stack}]",
+        "xor ebp, ebp",
+        "call {enter}",
+        "ud2",
+        ".cfi_endproc",
+        stack = sym burrow_boot_stack_top,
+        enter = sym enter,
+    )
 }
 
 /// Makes the tables of `entry` for an image whose large pages begin at `image`.
