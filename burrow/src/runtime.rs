@@ -47,6 +47,12 @@ pub fn num_cpu() -> usize {
     SCHED.cores()
 }
 
+/// Gives memory that goroutines' stacks no longer use back at once, instead of when it suits.
+/// Go: `debug.FreeOSMemory`.
+pub fn free_os_memory() {
+    burrow_kernel::stack::free_os_memory();
+}
+
 /// Goroutines that exist, system goroutines not counted. Go: `NumGoroutine`.
 pub fn num_goroutine() -> usize {
     table::num_goroutine()

@@ -62,6 +62,9 @@ pub(super) fn idle(core: &'static Core) {
         core.threads.put(m);
         return;
     }
+    // Nothing else to do: frames of stacks that shrank may be due.
+    stack::reclaim();
+    crate::sched::sched_point();
     // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter
     // that comes after the look raises its interrupt, which ends the halt.
     let was_enabled = irq::disable();

@@ -12,6 +12,7 @@ pub fn checkdead(locked: &Locked) {
     if running > 0 || !SCHED.main_started.load(Ordering::Relaxed) {
         return;
     }
+    super::check::all_asleep(locked);
     let mut waiting = 0usize;
     for g in table::user_goroutines() {
         match g.status() {

@@ -97,6 +97,7 @@ fn give_up_p(m: &'static M) -> GivenUp {
     let was_spinning = m.spinning();
     m.set_spinning(false);
     drop(locked);
+    super::sched_point();
 
     let look_again = if was_spinning {
         // Drops the mark and passes a full fence before the look.

@@ -29,6 +29,7 @@ pub fn runqput(p: &'static P, g: &'static G, place: Place) {
 /// After work was submitted. Pinned or on g0, no scheduler lock held.
 #[inline(always)]
 pub fn wakep(m: &'static M) {
+    super::sched_point();
     // The fence between the submission and the look is inside.
     if SCHED.spinners.after_submit() == Wake::One {
         wake_one(m);

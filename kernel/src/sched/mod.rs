@@ -17,6 +17,7 @@
 //! fence on both sides, inside the functions of [`crate::queue::spin`], so that at least one of the
 //! two sees the other.
 
+pub mod check;
 pub mod deadlock;
 pub mod ending;
 pub mod find;
@@ -29,12 +30,14 @@ pub mod steal;
 pub mod table;
 pub mod tick;
 
+mod point;
 mod reason;
 
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use burrow_arch::platform::MAX_CORES;
 
+pub use point::sched_point;
 pub use reason::WaitReason;
 
 use crate::g::G;

@@ -67,6 +67,7 @@ pub fn park_m(m: &'static M, g: &'static G) {
     record(Event::Park, g.goid(), g.wait_reason() as u64);
     // From here on, with the condition's lock not yet released, nobody readies it.
     g.casgstatus(Status::Running, Status::Waiting);
+    super::sched_point();
     let Some((unlock, arg)) = m.take_unlock() else {
         return;
     };

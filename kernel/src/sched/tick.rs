@@ -96,6 +96,7 @@ pub fn on_timer(frame: &mut TrapFrame) {
 pub fn on_ipi(frame: &mut TrapFrame) {
     let core = percpu::local();
     p::bump(&core.interrupts, 1);
+    crate::stack::flush_epoch();
     let p = core.own_p();
     if !p.ticking() && waits(core, p) {
         // The first tick is this one: a slice that began long ago is seen to begin now.
@@ -125,6 +126,7 @@ fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
         },
     };
     timer::set(now + next);
+    super::check::work_waits();
     poke_others(core, now);
 }
 

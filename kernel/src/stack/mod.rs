@@ -1,6 +1,7 @@
 //! Goroutine stacks (DESIGN §4): virtual slots, mapped from the top on demand.
 //!
 //! - [`geometry`]: where slots lie and which addresses may be used,
+//! - `release`: [`free_os_memory`] does not wait until it suits,
 //! - `slots`: [`alloc`] and [`free`],
 //! - `growth`: [`fault`] and [`ensure`], the only page tables that change without a lock,
 //! - `shrink`: [`shrink`] gives back what lies below the stack pointer; [`limbo`] and [`epoch`] say
@@ -20,6 +21,8 @@ mod flush;
 #[cfg(target_os = "none")]
 mod growth;
 #[cfg(target_os = "none")]
+mod release;
+#[cfg(target_os = "none")]
 mod shrink;
 #[cfg(target_os = "none")]
 mod slots;
@@ -30,6 +33,8 @@ pub use geometry::{Reach, Stack};
 pub use flush::{flush_epoch, idle_enter, idle_exit};
 #[cfg(target_os = "none")]
 pub use growth::{Verdict, ensure, fault};
+#[cfg(target_os = "none")]
+pub use release::free_os_memory;
 #[cfg(target_os = "none")]
 pub use shrink::{enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]

@@ -139,6 +139,11 @@ pub fn reclaim() -> usize {
     }
 }
 
+/// Whether pages given back wait for cores to flush.
+pub fn pending() -> bool {
+    !PENDING.lock().oldest.is_null()
+}
+
 /// Frees the frame of one entry, unless its stack has grown into it again.
 fn take_away(entry: usize, epoch: u64) -> bool {
     // SAFETY: entries of stacks' leaf tables, which stay for ever.

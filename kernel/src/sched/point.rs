@@ -1,0 +1,22 @@
+//! A hook at the scheduler's races: nothing in release builds; in checked builds it loses a random
+//! moment now and then, so that rare interleavings become common.
+
+/// Between two steps that another core may come between.
+#[inline(always)]
+pub fn sched_point() {
+    if cfg!(debug_assertions) {
+        dawdle();
+    }
+}
+
+/// Once in 32 times spins up to 4096 turns. The clock's low bits are random enough, and need no
+/// state that cores would share.
+#[inline(never)]
+fn dawdle() {
+    let dice = burrow_arch::clock::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    if dice.is_multiple_of(32) {
+        for _ in 0..(dice >> 5) % 4096 {
+            core::hint::spin_loop();
+        }
+    }
+}
