@@ -59,6 +59,9 @@ pub fn mcall(g: &'static G, action: Action) {
 /// The scheduler of an M that holds a P: for ever, on its g0. Go: `schedule`, `mstart1`.
 pub fn schedule_loop(m: &'static M) -> ! {
     loop {
+        if m.spinning() && !m.p().runq.is_empty() {
+            crate::panic::throw("schedule: spinning with local work");
+        }
         crate::kthread::yield_if_due(m);
         let (g, slice) = find::findrunnable(m);
         if m.spinning() {
