@@ -11,5 +11,4 @@ mod arch;
 #[path = "x86_64/mod.rs"]
 mod arch;
 
-#[cfg(target_os = "none")]
-mod memory;
+pub mod memory;

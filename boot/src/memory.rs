@@ -86,3 +86,81 @@ impl MemoryMap {
         &self.regions[..self.len]
     }
 }
+
+impl Default for MemoryMap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    /// Start, end, and whether it is usable.
+    fn listed(map: &MemoryMap) -> Vec<(u64, u64, bool)> {
+        let usable = |region: &MemoryRegion| region.kind == MemoryKind::Usable;
+        map.regions().iter().map(|r| (r.start.0, r.end.0, usable(r))).collect()
+    }
+
+    #[test]
+    fn only_whole_pages_are_added() {
+        let mut map = MemoryMap::new();
+        map.add(0, 0x9fc00);
+        map.add(0xa0001, 0xa1fff);
+        assert_eq!(listed(&map), [(0, 0x9f000, true)]);
+    }
+
+    #[test]
+    fn stretches_are_sorted_and_joined() {
+        let mut map = MemoryMap::new();
+        map.add(4 * MIB, 5 * MIB);
+        map.add(MIB, 2 * MIB);
+        map.add(2 * MIB, 3 * MIB);
+        assert_eq!(listed(&map), [(MIB, 3 * MIB, true), (4 * MIB, 5 * MIB, true)]);
+    }
+
+    #[test]
+    fn reserving_splits_and_takes_touched_pages() {
+        let mut map = MemoryMap::new();
+        map.add(MIB, 3 * MIB);
+        map.reserve(2 * MIB + 1, 2 * MIB + 0x1001);
+        let (from, to) = (2 * MIB, 2 * MIB + 0x2000);
+        assert_eq!(listed(&map), [(MIB, from, true), (from, to, false), (to, 3 * MIB, true)]);
+    }
+
+    #[test]
+    fn reserving_spans_stretches_and_what_is_reserved_already() {
+        let mut map = MemoryMap::new();
+        map.add(MIB, 2 * MIB);
+        map.add(3 * MIB, 4 * MIB);
+        map.reserve(0, MIB + 0x1000);
+        map.reserve(0, 5 * MIB);
+        let wanted =
+            [(MIB, MIB + 0x1000, false), (MIB + 0x1000, 2 * MIB, false), (3 * MIB, 4 * MIB, false)];
+        assert_eq!(listed(&map), wanted);
+    }
+
+    #[test]
+    fn added_memory_does_not_join_reserved_memory() {
+        let mut map = MemoryMap::new();
+        map.add(MIB, 2 * MIB);
+        map.reserve(MIB, 2 * MIB);
+        map.add(2 * MIB, 3 * MIB);
+        assert_eq!(listed(&map), [(MIB, 2 * MIB, false), (2 * MIB, 3 * MIB, true)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_at_the_top() {
+        let mut map = MemoryMap::new();
+        for n in 0..CAPACITY as u64 + 10 {
+            map.add(2 * n * MIB, (2 * n + 1) * MIB);
+        }
+        assert_eq!(map.regions().len(), CAPACITY);
+        map.reserve(MIB / 2, MIB);
+        assert_eq!(listed(&map)[..2], [(0, MIB / 2, true), (MIB / 2, MIB, false)]);
+        assert_eq!(map.regions().len(), CAPACITY);
+    }
+}

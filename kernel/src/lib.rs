@@ -15,7 +15,6 @@ pub mod stack;
 pub mod sync;
 pub mod trace;
 
-#[cfg(target_os = "none")]
 mod boot_info;
 #[cfg(target_os = "none")]
 pub mod chan;
@@ -38,7 +37,6 @@ mod start;
 #[cfg(target_os = "none")]
 pub mod time;
 
-#[cfg(target_os = "none")]
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};
 #[cfg(target_os = "none")]
 pub use start::{MachineInfo, describe_cpu, exit, machine, start};
