@@ -45,17 +45,25 @@ impl World {
         })
     }
 
-    fn sleep(&self) -> Sleep {
+    /// Sleeps and reads the message.
+    fn sleep(&self) -> u32 {
         // SAFETY: the waker reads it only if it finds this thread asleep.
         self.epitaph.with_mut(|epitaph| unsafe { *epitaph = 1 });
-        let sleep = self.note.prepare_sleep(NonNull::from(&self.name));
-        if sleep == Sleep::Must {
-            while !self.m.runnable.load(Ordering::Acquire) {
-                spin_hint();
+        match self.note.prepare_sleep(NonNull::from(&self.name)) {
+            Sleep::Must => {
+                while !self.m.runnable.load(Ordering::Acquire) {
+                    spin_hint();
+                }
+                self.note.finish_sleep();
             }
+            Sleep::AlreadySignalled => (),
         }
-        self.note.finish_sleep();
-        sleep
+        self.message()
+    }
+
+    fn message(&self) -> u32 {
+        // SAFETY: after the signal nobody writes it.
+        self.message.with(|message| unsafe { *message })
     }
 
     fn wake(&self, message: u32) {
@@ -66,11 +74,6 @@ impl World {
             assert_eq!(self.epitaph.with(|epitaph| unsafe { *epitaph }), 1);
             self.m.runnable.store(true, Ordering::Release);
         }
-    }
-
-    fn message(&self) -> u32 {
-        // SAFETY: after the signal nobody writes it.
-        self.message.with(|message| unsafe { *message })
     }
 }
 
@@ -83,8 +86,7 @@ fn the_signal_is_never_lost_and_carries_what_came_before() {
             let world = world.clone();
             thread::spawn(move || world.wake(7))
         };
-        let _ = world.sleep();
-        assert_eq!(world.message(), 7);
+        assert_eq!(world.sleep(), 7);
         waker.join().unwrap();
     });
 }
@@ -114,7 +116,7 @@ fn a_note_can_be_used_again() {
             let world = world.clone();
             thread::spawn(move || world.wake(1))
         };
-        let _ = world.sleep();
+        assert_eq!(world.sleep(), 1);
         waker.join().unwrap();
         world.note.clear();
         world.m.runnable.store(false, Ordering::Relaxed);
@@ -122,8 +124,7 @@ fn a_note_can_be_used_again() {
             let world = world.clone();
             thread::spawn(move || world.wake(2))
         };
-        let _ = world.sleep();
-        assert_eq!(world.message(), 2);
+        assert_eq!(world.sleep(), 2);
         waker.join().unwrap();
     });
 }

@@ -16,7 +16,7 @@ use loom::thread;
 mod model;
 use model::{Item, Items, check, owner, put};
 
-const CORES: usize = 3;
+const CORES: usize = 4;
 
 struct World {
     spinners: Spinners,
@@ -46,6 +46,12 @@ impl World {
     fn submit(&self, core: usize) {
         put(&owner(&self.queues[core]), &self.items, core, Place::Tail);
         self.act(self.spinners.after_submit());
+    }
+
+    /// Core `core` sleeps when the model begins.
+    fn asleep(&self, core: usize) {
+        self.idle.lock().unwrap()[core] = true;
+        self.spinners.p_idle();
     }
 
     fn act(&self, mut wake: Wake) {
@@ -163,6 +169,12 @@ fn two_submitters_rely_on_one_spinner() {
 
 // covers: H05
 #[test]
+fn a_spinner_that_finds_one_work_wakes_a_core_for_the_other() {
+    run(3, 2, &[M::Spins], |world| world.asleep(3));
+}
+
+// covers: H05
+#[test]
 fn two_submitters_rely_on_one_needspinning() {
     run(3, 2, &[M::DoesNotSpin], |_| ());
 }
@@ -184,12 +196,19 @@ fn a_spinner_and_another_go_idle_while_work_arrives() {
 
 // covers: H05
 #[test]
+fn two_cores_answer_needspinning_set_long_ago() {
+    run(2, 1, &[M::DoesNotSpin, M::DoesNotSpin], |world| {
+        assert_eq!(world.spinners.after_submit(), Wake::Nobody);
+    });
+}
+
+// covers: H05
+#[test]
 fn a_wake_fails_because_the_idle_core_was_taken() {
     // Core 2's P was idle when the others started; a device's work takes it meanwhile.
     check(4, || {
         let world = World::new(1);
-        world.idle.lock().unwrap()[2] = true;
-        world.spinners.p_idle();
+        world.asleep(2);
         let device = {
             let world = world.clone();
             thread::spawn(move || world.take_idle(|core| core == 2))

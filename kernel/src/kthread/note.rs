@@ -74,8 +74,8 @@ impl<M> Note<M> {
         }
     }
 
-    /// The sleeper goes on: call it after either outcome of [`prepare_sleep`](Self::prepare_sleep)
-    /// once the M runs again.
+    /// The sleeper runs again: checks that it was the signal that made it. Needed after
+    /// [`Sleep::Must`], harmless after the other outcome.
     pub fn finish_sleep(&self) {
         assert!(self.is_signalled(), "notesleep: woken without a signal");
     }

@@ -4,7 +4,8 @@
 //! thief may not do does not exist on its handle: [`Owner`] puts, gets and drains, [`Thief`] only
 //! steals. Neither side takes a lock.
 //!
-//! The orders, which `tests/loom_runq.rs` checks. Slots are written and read relaxed; the indices
+//! The orders, which `tests/loom_runq.rs` checks (all but the first half of P2, because loom runs
+//! no load later than the program says, as a CPU may). Slots are written and read relaxed; the indices
 //! order them:
 //!
 //! - **P1** `tail`: the owner's release of a new tail pairs with a thief's acquire of it. It shows
@@ -351,7 +352,7 @@ impl<T: Linked> Thief<'_, T> {
     fn grab(self, to: &RunQueue<T>, at: u32, next: RunNext, mut back_off: impl FnMut()) -> u32 {
         let from = self.queue;
         loop {
-            let head = from.head.load(Ordering::Acquire); // P2: `tail` is no older
+            let head = from.head.load(Ordering::Acquire); // P2: `tail` is no older, or this loops
             let tail = from.tail.load(Ordering::Acquire); // P1
             let count = tail.wrapping_sub(head).div_ceil(2);
             if count == 0 {

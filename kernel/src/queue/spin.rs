@@ -13,17 +13,21 @@
 //!    cores again. Who goes idle without having spun declares its P idle, passes a fence, and
 //!    spins first if `needspinning` is set ([`Spinners::idle_then_check`]).
 //!
-//! *Why nothing is lost.* Fences have one order for all cores. In 1 against 3: a submitter that
-//! finds somebody spinning has not seen that spinner's drop, so its fence came before the
-//! spinner's, whose second look then finds the work. In 4: of submitter and idle-goer one passes
-//! its fence first, and the other sees what it wrote. A spinner that clears `needspinning` drops
-//! its mark later, so that 3 holds for it towards everyone who relied on either.
+//! *Why nothing is lost.* Fences have one order for all cores: of two, the later one's core sees
+//! what the earlier one's core wrote before it. In 1 against 3: a submitter that finds somebody
+//! spinning has not seen that spinner's drop, so its fence came before the spinner's, whose second
+//! look then finds the work; in 2 the finder does for that work what its submitter left to it. In
+//! 4: of submitter and idle-goer one passes its fence first, and the other sees what it wrote. A
+//! spinner that clears `needspinning` drops its mark and passes a fence later, so 2 or 3 holds for
+//! it towards everyone who relied on either.
 //!
 //! *When `needspinning` is set already*, a submitter writes nothing and passes no second fence.
-//! Whoever set it has passed one or is about to, and then wakes a core itself if one went idle;
-//! and the mark cannot be stale, because a spinner clears it before it drops its own mark with a
-//! release, which the submitter acquired when it found nobody spinning. With all cores busy,
-//! submission costs one fence and three loads.
+//! Whoever set it has passed one or is about to, and then wakes a core itself if one went idle.
+//! Nor can the submitter see it set although a spinner cleared it and is gone: either its fence
+//! came after the spinner's, then it sees it cleared, or before, then that spinner sees the work.
+//! With all cores busy, submission costs one fence and three loads.
+//!
+//! The fences do all the ordering, so every access is relaxed.
 //!
 //! Differs from Go: there step 4 is settled under the scheduler's lock, which every submission
 //! takes when all Ps are busy. `tests/loom_wakeup.rs` runs the functions below.
@@ -81,12 +85,12 @@ impl Spinners {
     }
 
     /// No P was idle when one was to be woken (Go: the failed `pidlegetSpinning` in `wakep`). Says
-    /// whether to try again.
+    /// whether to try again; if not, somebody spins or `needspinning` is set.
     pub fn wake_failed(&self) -> Wake {
-        self.needspinning.store(true, Ordering::Release); // before the drop: see start
+        // To others the mark was a promise to look. So, as in step 2, their work is now this
+        // core's to announce.
         self.drop_mark();
-        fence(Ordering::SeqCst); // step 4; partner: the fence in idle_then_check
-        self.should_wake()
+        self.after_submit()
     }
 
     /// May one more M spin? Half as many as there are busy Ps suffice: more would burn time on
@@ -101,8 +105,7 @@ impl Spinners {
     pub fn start(&self) {
         self.nmspinning.fetch_add(1, Ordering::Relaxed);
         if self.needspinning.load(Ordering::Relaxed) {
-            // Acquire: partner is the release that set it. What its setter submitted is seen.
-            self.needspinning.swap(false, Ordering::Acquire);
+            self.needspinning.store(false, Ordering::Relaxed);
         }
     }
 
@@ -161,15 +164,14 @@ impl Spinners {
 
     /// The caller has passed a fence after its work could be seen.
     fn should_wake(&self) -> Wake {
-        // Acquire: partner is the release in drop_mark; see the header on stale marks.
-        while self.nmspinning.load(Ordering::Acquire) == 0 {
+        while self.nmspinning.load(Ordering::Relaxed) == 0 {
             if self.npidle.load(Ordering::Relaxed) != 0 {
                 return self.reserve_mark();
             }
             if self.needspinning.load(Ordering::Relaxed) {
                 break;
             }
-            self.needspinning.store(true, Ordering::Release); // partner: start
+            self.needspinning.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst); // partner: the fence in idle_then_check
         }
         Wake::Nobody
@@ -185,7 +187,7 @@ impl Spinners {
     }
 
     fn drop_mark(&self) {
-        let before = self.nmspinning.fetch_sub(1, Ordering::Release); // partner: should_wake
+        let before = self.nmspinning.fetch_sub(1, Ordering::Relaxed);
         assert!(before > 0, "negative nmspinning");
     }
 }
