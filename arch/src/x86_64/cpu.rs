@@ -5,7 +5,7 @@ use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use x86_64::VirtAddr;
 use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
@@ -105,6 +105,20 @@ impl CoreBlock {
 
     pub(super) fn index(&self) -> usize {
         self.index
+    }
+
+    /// Lets page faults take another of the core's stacks from now on.
+    pub(super) fn page_faults_on(&self, stack: ExceptionStack) {
+        let slot = ExceptionStack::PageFault as usize;
+        // SAFETY: the block is loaded, so its tops do not change; the slot is aligned to 4 as TSS
+        // fields are, and only this core writes and reads it.
+        unsafe {
+            let top = (*self.tops.get())[stack as usize];
+            let field = &raw mut (*self.tss.get()).interrupt_stack_table[slot];
+            field.write_unaligned(VirtAddr::new_truncate(top as u64));
+        }
+        // The CPU reads it when it faults, of which the compiler knows nothing.
+        compiler_fence(Ordering::SeqCst);
     }
 
     /// Whether an address lies on one of this core's exception stacks.

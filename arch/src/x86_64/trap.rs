@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use x86_64::registers::control::Cr2;
 
 use super::context::Registers;
+use super::cpu::ExceptionStack;
 use super::{console, cpu, ipi, lapic, power, preempt, timer};
 use crate::trap::{Fault, FaultKind, Upcalls};
 
@@ -142,9 +143,18 @@ fn page_fault(upcalls: &Upcalls, frame: &mut TrapFrame) {
     let missing = frame.code & PROTECTION == 0;
     // Nor can a page be mapped on our way through a handler, whose stack may be this very one.
     let in_handler = cpu::block().on_exception_stack(frame.sp());
-    if in_handler || !missing || !(upcalls.page_fault)(frame, addr) {
+    if in_handler || !missing || !grow(upcalls, frame, addr) {
         fault(upcalls, frame, Some(addr));
     }
+}
+
+/// Asks the kernel for the page. A fault on the way is fatal, and shall not overwrite this frame,
+/// from which the traceback goes on: it takes the stack of double faults, which it is.
+fn grow(upcalls: &Upcalls, frame: &mut TrapFrame, addr: usize) -> bool {
+    cpu::block().page_faults_on(ExceptionStack::DoubleFault);
+    let mapped = (upcalls.page_fault)(frame, addr);
+    cpu::block().page_faults_on(ExceptionStack::PageFault);
+    mapped
 }
 
 fn fault(upcalls: &Upcalls, frame: &mut TrapFrame, addr: Option<usize>) -> ! {
