@@ -25,7 +25,7 @@ use burrow_arch::context::Context;
 use crate::m::M;
 use crate::queue::link::Linked;
 use crate::sched::table::Entry;
-use crate::stack::Stack;
+use crate::stack::{Reach, Stack};
 use crate::sync::Rank;
 
 /// Where a G is in its life. Go: `_Gidle` and its kin.
@@ -116,6 +116,8 @@ pub struct G {
     context: UnsafeCell<Context>,
     stack: Cell<Stack>,
     kind: Cell<Kind>,
+    /// A panic is on its way: see [`reach`](G::reach).
+    panicking: Cell<bool>,
     /// How it begins: called once with `start_arg` on its own stack.
     start: Cell<Option<unsafe fn(*mut ())>>,
     start_arg: Cell<*mut ()>,
@@ -176,6 +178,7 @@ impl G {
             context: UnsafeCell::new(Context::empty()),
             stack: Cell::new(Stack::NONE),
             kind: Cell::new(kind),
+            panicking: Cell::new(false),
             start: Cell::new(None),
             start_arg: Cell::new(core::ptr::null_mut()),
             at_end: Cell::new(None),
@@ -412,6 +415,18 @@ impl G {
     /// Gives it a stack, or takes it away.
     pub fn set_stack(&self, stack: Stack) {
         self.stack.set(stack);
+    }
+
+    /// How far its stack may go now. What is kept below the limit is for panics, and for the runtime:
+    /// code that holds off preemption, or saves the registers of who was preempted, cannot fail in
+    /// the middle.
+    pub fn reach(&self) -> Reach {
+        if self.panicking.get() || self.count() > 0 { Reach::Panicking } else { Reach::Normal }
+    }
+
+    /// A panic begins, or is over. By the G itself.
+    pub fn set_panicking(&self, panicking: bool) {
+        self.panicking.set(panicking);
     }
 
     /// Prepares how it begins.

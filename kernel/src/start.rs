@@ -212,7 +212,7 @@ fn on_page_fault(frame: &mut TrapFrame, addr: usize) -> bool {
     if g.is_g0() {
         return false;
     }
-    match stack::fault(&g.stack(), frame.sp(), addr, stack::Reach::Normal) {
+    match stack::fault(&g.stack(), frame.sp(), addr, g.reach()) {
         stack::Verdict::Grown | stack::Verdict::Spurious => true,
         stack::Verdict::Overflow if g.status() == Status::Running => {
             panic::fatal::stack_overflow(frame)

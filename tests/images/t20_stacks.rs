@@ -1,6 +1,6 @@
 //! Goroutine stacks: slots, growth by fault, memory given back.
 //!
-//! covers: K01, K02, K11, H15
+//! covers: K01, K02, K11, H15, H16
 #![no_std]
 #![no_main]
 
@@ -36,6 +36,13 @@ fn recurse<const WORDS: usize>(depth: usize, at_bottom: &mut dyn FnMut()) -> usi
 /// A kilobyte a level.
 fn deep(depth: usize) {
     assert_eq!(recurse::<120>(depth, &mut || {}), depth + 1);
+}
+
+/// Where the stack is, roughly.
+#[inline(always)]
+fn stack_pointer() -> usize {
+    let mut here = 0u8;
+    black_box(&raw mut here).addr()
 }
 
 /// Runs `f` with interrupts masked, as handlers run.
@@ -143,7 +150,7 @@ fn a_stack_may_be_used_to_its_limit() {
         // Except what is kept for unwinding, and some for the way to here and back.
         let usable = max - (max / 4).min(64 << 10) - 8 * 1024;
         let start = Builder::new().max_stack(max).spawn(move || {
-            let here = black_box(&0u8) as *const u8 as usize;
+            let here = stack_pointer();
             let mut lowest = here;
             // A level uses at least its array; stop by address.
             fn down(top: usize, usable: usize, lowest: &mut usize) {
@@ -267,4 +274,63 @@ fn stacks_that_shrink_while_goroutines_change_cores() {
         });
     }
     group.wait();
+}
+
+/// Uses all of its stack but the last `left` bytes of what ordinary code may use, then calls `f`.
+fn nearly_full(max: usize, left: usize, f: &mut dyn FnMut()) {
+    fn down(lowest: usize, f: &mut dyn FnMut()) {
+        let mut frame = [1u64; 8];
+        if black_box(&mut frame).as_ptr() as usize > lowest {
+            down(lowest, f);
+        } else {
+            f();
+        }
+        black_box(&frame);
+    }
+    // Slots are aligned to their size, which here is the limit.
+    let here = stack_pointer();
+    let lowest = here / max * max + (max / 4).min(64 << 10) + PAGE + left;
+    down(lowest, f);
+}
+
+// Being preempted with a full stack is no overflow: the registers go where panics run.
+#[burrow::test]
+fn preemption_with_a_full_stack() {
+    const MAX: usize = 128 << 10;
+    static STOP: AtomicUsize = AtomicUsize::new(0);
+    let spin = || {
+        nearly_full(MAX, 512, &mut || {
+            while STOP.load(Ordering::Relaxed) == 0 {
+                core::hint::spin_loop();
+            }
+        });
+    };
+    let full: Vec<_> = (0..8).map(|_| Builder::new().max_stack(MAX).spawn(spin)).collect();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(300) {
+        runtime::gosched();
+    }
+    STOP.store(1, Ordering::Relaxed);
+    for goroutine in full {
+        goroutine.join().expect("no panic");
+    }
+}
+
+#[burrow::test(exit = 2, console = "panic: with a full stack\n\ngoroutine ")]
+fn a_panic_with_a_full_stack() {
+    const MAX: usize = 128 << 10;
+    let panics = || nearly_full(MAX, 512, &mut || panic!("with a full stack"));
+    Builder::new().max_stack(MAX).go(panics);
+    loop {
+        runtime::gosched();
+    }
+}
+
+#[burrow::test(exit = 2, console = "runtime: goroutine stack exceeds 131072-byte limit\n")]
+fn a_full_stack_overflows() {
+    const MAX: usize = 128 << 10;
+    Builder::new().max_stack(MAX).go(|| nearly_full(MAX, 512, &mut || deep(2)));
+    loop {
+        runtime::gosched();
+    }
 }

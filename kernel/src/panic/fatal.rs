@@ -86,6 +86,8 @@ pub fn stack_overflow(frame: &mut TrapFrame) -> ! {
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
+    // From here on the stack may use what is kept for this.
+    crate::g::current().set_panicking(true);
     let message = info.message();
     let current = goroutines::current();
     // What goroutines may not do while the runtime is in the middle of something. Go: `gopanic`.

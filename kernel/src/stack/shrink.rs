@@ -7,7 +7,7 @@
 //! While a core's TLB still knows a page that was given back, the goroutine must not run there: it
 //! would use the page unnoticed. The stack carries the epoch, and [`enter`] sees to it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use burrow_arch::layout::{PAGE, PhysAddr};
 use burrow_arch::paging::Pte;
@@ -48,6 +48,9 @@ struct Pending {
 
 // SAFETY: batches belong to the list, and go where it goes.
 unsafe impl Send for Pending {}
+
+/// Whether there are batches: so that looking for nothing costs one load.
+static ANY: AtomicBool = AtomicBool::new(false);
 
 static PENDING: SpinLock<Pending> = SpinLock::new(
     Rank::Stacks,
@@ -124,6 +127,9 @@ fn entry_of(page: usize) -> Option<&'static AtomicU64> {
 /// Takes away the frames of pages given back long enough ago that no TLB knows them; how many.
 /// Called from time to time by goroutine or kernel-thread code (not by handlers).
 pub fn reclaim() -> usize {
+    if !pending() {
+        return 0;
+    }
     PENDING.lock().close();
     let mut freed = 0;
     loop {
@@ -141,7 +147,8 @@ pub fn reclaim() -> usize {
 
 /// Whether pages given back wait for cores to flush.
 pub fn pending() -> bool {
-    !PENDING.lock().oldest.is_null()
+    // Relaxed: who gave pages back knows, others may be late.
+    ANY.load(Ordering::Relaxed)
 }
 
 /// Frees the frame of one entry, unless its stack has grown into it again.
@@ -187,6 +194,7 @@ impl Pending {
             unsafe { (*self.youngest).next = batch };
         }
         self.youngest = batch;
+        ANY.store(true, Ordering::Relaxed);
         Some(())
     }
 
@@ -210,6 +218,7 @@ impl Pending {
         self.oldest = batch.next;
         if self.oldest.is_null() {
             self.youngest = core::ptr::null_mut();
+            ANY.store(false, Ordering::Relaxed);
         }
         Some(taken)
     }
