@@ -81,9 +81,34 @@ impl Cargo {
     }
 }
 
+/// How images are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// To be used and measured.
+    Release,
+    /// To be tested: with assertions.
+    Checked,
+}
+
+impl Profile {
+    /// Cargo's word for it, which is also the folder's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Checked => "checked",
+        }
+    }
+}
+
 /// Builds images; `what` selects them.
-pub fn build_images(workspace: &Workspace, arch: Arch, what: &[&str]) -> Result<()> {
-    let cargo = Cargo::bare_metal(workspace, arch).args(["build", "--release"]).args(what);
+pub fn build_images(
+    workspace: &Workspace,
+    arch: Arch,
+    profile: Profile,
+    what: &[&str],
+) -> Result<()> {
+    let cargo =
+        Cargo::bare_metal(workspace, arch).args(["build", "--profile", profile.name()]).args(what);
     let (status, _) = cargo.run()?;
     if status.success() {
         return Ok(());

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::args::Options;
+use crate::cargo::Profile;
 use crate::elf::Sections;
 use crate::failure::{Failure, Result};
 use crate::launch::command_line;
@@ -21,8 +22,13 @@ pub fn export(workspace: &Workspace, name: &str, options: &Options) -> Result<u8
     fs::create_dir_all(out).map_err(|e| Failure::file("make", out, &e))?;
     let line = command_line(&options.append, &options.image_args);
     for arch in arches {
-        cargo::build_images(workspace, arch, &["-p", &image.package, "--bin", &image.name])?;
-        let built = workspace.elf(arch, &image.name);
+        cargo::build_images(
+            workspace,
+            arch,
+            Profile::Release,
+            &["-p", &image.package, "--bin", &image.name],
+        )?;
+        let built = workspace.elf(arch, Profile::Release, &image.name);
         let stem = out.join(format!("{}-{}", image.name, arch.name()));
         let whole = image::with_symbols(workspace, &built, Sections::Keep)?;
         write(&stem.with_extension("elf"), &whole)?;

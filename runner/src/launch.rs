@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Options;
+use crate::cargo::Profile;
 use crate::failure::{Failure, Result};
 use crate::machine::command::{Channels, Media, arguments};
 use crate::machine::{Arch, Boot, Machine};
@@ -17,8 +18,13 @@ pub fn named(workspace: &Workspace, name: Option<&str>, options: &Options) -> Re
     let images = workspace.images()?;
     let image = find(&images, name)?;
     let machine = machine(options, options.arch.unwrap_or(Arch::X86_64))?;
-    cargo::build_images(workspace, machine.arch, &["-p", &image.package, "--bin", &image.name])?;
-    boot(workspace, &machine, &workspace.elf(machine.arch, &image.name), options)
+    cargo::build_images(
+        workspace,
+        machine.arch,
+        Profile::Release,
+        &["-p", &image.package, "--bin", &image.name],
+    )?;
+    boot(workspace, &machine, &workspace.elf(machine.arch, Profile::Release, &image.name), options)
 }
 
 /// Boots what cargo built.

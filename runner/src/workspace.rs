@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::cargo::Cargo;
+use crate::cargo::{Cargo, Profile};
 use crate::failure::{Failure, Result};
 use crate::machine::Arch;
 use crate::nearest::hint;
@@ -53,8 +53,8 @@ impl Workspace {
     }
 
     /// Where cargo leaves the image's ELF.
-    pub fn elf(&self, arch: Arch, name: &str) -> PathBuf {
-        self.target.join(arch.target()).join("release").join(name)
+    pub fn elf(&self, arch: Arch, profile: Profile, name: &str) -> PathBuf {
+        self.target.join(arch.target()).join(profile.name()).join(name)
     }
 
     /// All images of the workspace, sorted by package and name.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::protocol::{OwnBoot, Report, Verdict, read};
 use super::tally::{Count, Tally};
 use crate::args::Options;
+use crate::cargo::Profile;
 use crate::failure::Result;
 use crate::launch::{command_line, machine};
 use crate::machine::accel::{Accel, Choice};
@@ -75,7 +76,11 @@ fn prepare(
     for &arch in arches {
         build(workspace, arch, images)?;
         for image in images {
-            let boot = image::bootable(workspace, arch, &workspace.elf(arch, &image.name))?;
+            let boot = image::bootable(
+                workspace,
+                arch,
+                &workspace.elf(arch, Profile::Checked, &image.name),
+            )?;
             for &smp in &cores {
                 let options = Options { smp: Some(smp), accel: accel(options), ..copy(options) };
                 let machine = machine(&options, arch)?;
@@ -94,9 +99,11 @@ fn prepare(
 /// A single image is built alone; otherwise the examples are too, as they have to build.
 fn build(workspace: &Workspace, arch: Arch, images: &[&Image]) -> Result<()> {
     if let [image] = images {
-        return cargo::build_images(workspace, arch, &["-p", &image.package, "--bin", &image.name]);
+        let what = ["-p", &image.package, "--bin", &image.name];
+        return cargo::build_images(workspace, arch, Profile::Checked, &what);
     }
-    cargo::build_images(workspace, arch, &["-p", "burrow-tests", "-p", "burrow-examples", "--bins"])
+    let what = ["-p", "burrow-tests", "-p", "burrow-examples", "--bins"];
+    cargo::build_images(workspace, arch, Profile::Checked, &what)
 }
 
 /// Emulated unless something else is asked for: the same verdicts everywhere.
