@@ -53,17 +53,21 @@ pub fn pipeline() {
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Nothing in a hog gives the core up; the timer takes it.
+/// Nothing in it gives the core up; the timer takes it.
+fn hog() {
+    let mut rounds = 0u64;
+    while !STOP.load(Ordering::Relaxed) {
+        rounds = black_box(rounds.wrapping_add(1));
+    }
+}
+
+/// A hog on every core, and main beside them.
 pub fn hogs() {
     heading("a loop without a single call on every core, and main wants a turn");
     let preempted = runtime::metrics().preemptions;
     let group = WaitGroup::new();
     for _ in 0..runtime::num_cpu() {
-        group.go(|| {
-            while !STOP.load(Ordering::Relaxed) {
-                core::hint::spin_loop();
-            }
-        });
+        group.go(hog);
     }
     print!("  main waited");
     for _ in 0..6 {

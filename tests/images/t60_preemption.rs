@@ -1,0 +1,246 @@
+//! Preemption by the timer: everywhere, without a trace.
+#![no_std]
+#![no_main]
+
+use burrow::kernel::sync::pin;
+use burrow::prelude::*;
+use burrow::sync::WaitGroup;
+use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use burrow_tests::arch::{hold_over_calls, hold_registers};
+use burrow_tests::wait::{preemptions, until};
+use core::hint::black_box;
+
+burrow::test_main!();
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn call_loop() {
+    #[inline(never)]
+    fn step(n: u64) -> u64 {
+        black_box(n) + 1
+    }
+    let mut n = 0;
+    while !STOP.load(Ordering::Relaxed) {
+        n = step(n);
+    }
+}
+
+fn arithmetic_loop() {
+    let mut x = 1u64;
+    while !STOP.load(Ordering::Relaxed) {
+        x = x.wrapping_mul(3).wrapping_add(1);
+    }
+    black_box(x);
+}
+
+#[allow(clippy::missing_spin_loop)] // Nothing at all in it: that is the case.
+fn empty_loop() {
+    while !STOP.load(Ordering::Relaxed) {}
+}
+
+/// Loops of three kinds on every core; main gets its turn again and again.
+#[burrow::test]
+fn no_loop_keeps_the_core() {
+    // covers: S12
+    STOP.store(false, Ordering::Relaxed);
+    let hogs = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() {
+        hogs.go(call_loop);
+        hogs.go(arithmetic_loop);
+        hogs.go(empty_loop);
+    }
+    let wanted = preemptions() + 6;
+    let start = Instant::now();
+    until(|| preemptions() >= wanted);
+    let took = start.elapsed();
+    STOP.store(true, Ordering::Relaxed);
+    hogs.wait();
+    println!("6 preemptions in {} ms", took.as_millis());
+}
+
+/// A wait between hogs is about a slice, never many.
+#[burrow::test]
+fn a_turn_comes_after_about_a_slice() {
+    STOP.store(false, Ordering::Relaxed);
+    let hogs = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() {
+        hogs.go(empty_loop);
+    }
+    runtime::gosched();
+    let mut waits: [Duration; 9] = core::array::from_fn(|_| {
+        let asked = Instant::now();
+        runtime::gosched();
+        asked.elapsed()
+    });
+    STOP.store(true, Ordering::Relaxed);
+    hogs.wait();
+    waits.sort_unstable();
+    println!("median {} us, longest {} us", waits[4].as_micros(), waits[8].as_micros());
+    assert!(waits[4] < Duration::from_millis(200), "{waits:?}");
+}
+
+/// Two goroutines wait for each other's turn and only call a small function meanwhile.
+#[burrow::test]
+fn alternating_without_yielding() {
+    // covers: S10
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    #[inline(never)]
+    fn turn() -> u32 {
+        TURN.load(Ordering::Acquire)
+    }
+    let both = WaitGroup::new();
+    for me in 0..2 {
+        both.go(move || {
+            for _ in 0..10 {
+                while turn() % 2 != me {
+                    black_box(());
+                }
+                TURN.fetch_add(1, Ordering::Release);
+            }
+        });
+    }
+    both.wait();
+    assert_eq!(turn(), 20);
+}
+
+/// Computes, and now and then calls a function with a large frame.
+#[burrow::test]
+fn large_frames_do_not_put_it_off() {
+    // covers: S17
+    #[inline(never)]
+    fn large_frame(n: u64) -> u64 {
+        let frame = black_box([n; 1024]);
+        frame.iter().fold(0, |sum, word| sum ^ word)
+    }
+    STOP.store(false, Ordering::Relaxed);
+    let hogs = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() {
+        hogs.go(|| {
+            let mut n = 0u64;
+            while !STOP.load(Ordering::Relaxed) {
+                n += 1;
+                if n.is_multiple_of(1_000) {
+                    black_box(large_frame(n));
+                }
+            }
+        });
+    }
+    let wanted = preemptions() + 3;
+    until(|| preemptions() >= wanted);
+    STOP.store(true, Ordering::Relaxed);
+    hogs.wait();
+}
+
+/// Every register of many goroutines survives being preempted.
+#[burrow::test]
+fn registers_survive_preemption() {
+    // covers: H03
+    let before = preemptions();
+    let wrong = Arc::new(AtomicU32::new(0));
+    let running = WaitGroup::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    for seed in 1..=runtime::num_cpu() as u64 * 3 {
+        let (wrong, stop) = (wrong.clone(), stop.clone());
+        running.go(move || {
+            let mut round = 0;
+            while !stop.load(Ordering::Relaxed) {
+                round += 1;
+                wrong.fetch_add(hold_registers(seed << 32 | round, 500_000), Ordering::Relaxed);
+            }
+        });
+    }
+    let wanted = before + 30;
+    until(|| preemptions() >= wanted);
+    stop.store(true, Ordering::Relaxed);
+    running.wait();
+    assert_eq!(wrong.load(Ordering::Relaxed), 0, "registers changed");
+}
+
+extern "C" fn yields() {
+    runtime::gosched();
+}
+
+/// What a call must keep survives switches that the goroutine asks for.
+#[burrow::test]
+fn kept_registers_survive_yielding() {
+    // covers: H04
+    let running = WaitGroup::new();
+    for seed in 1..=runtime::num_cpu() as u64 * 3 {
+        running.go(move || {
+            for round in 0..20 {
+                assert_eq!(hold_over_calls(seed << 32 | round, yields, 50), 0);
+            }
+        });
+    }
+    running.wait();
+}
+
+/// A goroutine starts with the usual rounding, whatever the one before it had.
+#[burrow::test]
+fn a_new_goroutine_has_the_usual_floats() {
+    let third = || black_box(1.0f64) / black_box(3.0);
+    let here = third();
+    for round in 0..20 {
+        // Others round differently meanwhile, in the middle of being preempted and switched.
+        let odd = spawn(move || hold_over_calls(round, yields, 20));
+        assert_eq!(spawn(third).join().unwrap().to_bits(), here.to_bits());
+        assert_eq!(odd.join().unwrap(), 0);
+    }
+}
+
+/// While preemption is held off nothing takes the core away; afterwards the request is honoured.
+#[burrow::test]
+fn held_off_preemption_is_honoured_later() {
+    // covers: H19
+    STOP.store(false, Ordering::Relaxed);
+    let others = Arc::new(AtomicU64::new(0));
+    let group = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() {
+        let others = others.clone();
+        group.go(move || {
+            while !STOP.load(Ordering::Relaxed) {
+                others.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    (0..2).for_each(|_| runtime::gosched());
+    let pinned = pin();
+    let core = pinned.core().index;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(40) {
+        assert_eq!(pinned.core().index, core);
+    }
+    let asked = Instant::now();
+    // The count drops to zero: the core is given up here.
+    drop(pinned);
+    let gone = asked.elapsed();
+    STOP.store(true, Ordering::Relaxed);
+    group.wait();
+    println!("away for {} us after the hold", gone.as_micros());
+}
+
+/// Allocation, channels, printing and spawning in the middle of frequent preemption.
+#[burrow::test]
+fn the_runtime_is_not_torn() {
+    STOP.store(false, Ordering::Relaxed);
+    let hogs = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() {
+        hogs.go(empty_loop);
+    }
+    let workers = WaitGroup::new();
+    for id in 0..4usize {
+        workers.go(move || {
+            for n in 0..100 {
+                let chan = Chan::new(n % 3);
+                let out = chan.clone();
+                go(move || out.send(vec![id; 10 + n]));
+                let got: Vec<usize> = chan.recv().unwrap();
+                assert_eq!(got.len(), 10 + n);
+                assert!(got.iter().all(|word| *word == id));
+            }
+        });
+    }
+    workers.wait();
+    STOP.store(true, Ordering::Relaxed);
+    hogs.wait();
+}

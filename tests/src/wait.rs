@@ -1,0 +1,44 @@
+//! Waiting on conditions. Never on time alone: a limit only turns a hang into a failure with a
+//! name.
+
+use burrow::kernel::sync::pin;
+use burrow::prelude::*;
+
+/// Far beyond anything that works, also emulated on a busy host.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Lets others run until `done`.
+#[track_caller]
+pub fn until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        runtime::gosched();
+        assert!(start.elapsed() < LIMIT, "waited too long");
+    }
+}
+
+/// Spins without ever giving the core up of its own accord until `done`; may be preempted.
+#[track_caller]
+pub fn spin_until(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        core::hint::spin_loop();
+        assert!(start.elapsed() < LIMIT, "spun too long");
+    }
+}
+
+/// Keeps this core, not to be preempted, until `done` or the limit; how long it took.
+pub fn hold_core_until(limit: Duration, mut done: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    let pinned = pin();
+    while !done() && start.elapsed() < limit {
+        core::hint::spin_loop();
+    }
+    drop(pinned);
+    start.elapsed()
+}
+
+/// Asynchronous preemptions so far, on all Ps.
+pub fn preemptions() -> u64 {
+    runtime::p_stats().iter().map(|p| p.preemptions).sum()
+}
