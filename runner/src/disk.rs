@@ -3,7 +3,7 @@
 //! They are made by the package `runner-disk`, a program apart: the boot loader takes minutes to
 //! build, and only those who ask for a disk should wait for it.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
@@ -99,31 +99,47 @@ fn maker(workspace: &Workspace, package: &Path) -> Result<PathBuf> {
 /// one that is used, under another name.
 fn tools(workspace: &Workspace) -> Result<PathBuf> {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    let objcopy = objcopy(&rustc)
+    let real = sysroot(&rustc)?;
+    let objcopy = objcopy(&real)
         .ok_or_else(|| Failure::missing("no rust-objcopy or llvm-objcopy: install llvm"))?;
-    let sysroot = workspace.root.join(".burrow/loader");
-    let bin = sysroot.join("lib/rustlib/host/bin");
-    let failed = |e: io::Error| Failure::file("write", &sysroot, &e);
+    let ours = workspace.root.join(".burrow/loader");
+    let bin = ours.join("lib/rustlib/host/bin");
+    let (objcopy, lib) = (objcopy.display(), real.join("lib"));
+    // The toolchain's own tool finds LLVM only where rustc says it is.
+    let objcopy = format!(
+        "export LD_LIBRARY_PATH='{lib}' DYLD_LIBRARY_PATH='{lib}'\nexec '{objcopy}' \"$@\"\n",
+        lib = lib.display()
+    );
+    let shim = format!(
+        "[ \"$*\" = '--print sysroot' ] && exec echo '{}'\nexec '{rustc}' \"$@\"\n",
+        ours.display()
+    );
+    let failed = |e: io::Error| Failure::file("write", &ours, &e);
     fs::create_dir_all(&bin).map_err(failed)?;
     // Only its presence counts for the second name.
-    for name in ["llvm-objcopy", "llvm-objdump"] {
-        let link = bin.join(name);
-        let _ = fs::remove_file(&link);
-        symlink(&objcopy, &link).map_err(failed)?;
+    for (path, text) in [
+        (bin.join("llvm-objcopy"), &objcopy),
+        (bin.join("llvm-objdump"), &objcopy),
+        (ours.join("rustc"), &shim),
+    ] {
+        script(&path, text).map_err(failed)?;
     }
-    let script = sysroot.join("rustc");
-    let text = format!(
-        "#!/bin/sh\n[ \"$*\" = '--print sysroot' ] && exec echo '{}'\nexec '{rustc}' \"$@\"\n",
-        sysroot.display()
-    );
-    fs::write(&script, text).map_err(failed)?;
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    Ok(sysroot)
+    Ok(ours)
 }
 
-fn objcopy(rustc: &str) -> Option<PathBuf> {
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
-    let sysroot = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+fn script(path: &Path, text: &str) -> io::Result<()> {
+    let _ = fs::remove_file(path);
+    fs::write(path, format!("#!/bin/sh\n{text}"))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+fn sysroot(rustc: &str) -> Result<PathBuf> {
+    let asked = Command::new(rustc).args(["--print", "sysroot"]).output();
+    let asked = asked.map_err(|e| Failure::missing(format!("{rustc} does not run: {e}")))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim()))
+}
+
+fn objcopy(sysroot: &Path) -> Option<PathBuf> {
     let hosts = fs::read_dir(sysroot.join("lib/rustlib")).ok()?;
     let in_sysroot = hosts.flatten().flat_map(|host| {
         ["rust-objcopy", "llvm-objcopy"].map(|name| host.path().join("bin").join(name))
