@@ -163,12 +163,13 @@ pub fn goexit1() -> ! {
 pub fn goexit0(m: &'static M, g: &'static G) {
     g.casgstatus(Status::Running, Status::Dead);
     super::run::dropg(m, g);
-    let p = m.p();
-    if g.kind() == Kind::User {
-        bump(&p.counts.ended, 1);
-    }
+    let (p, kind) = (m.p(), g.kind());
     g.set_name(None);
     gfput(p, g);
+    // Last: who waits for it to be gone may ask what became of its stack.
+    if kind == Kind::User {
+        bump(&p.counts.ended, 1);
+    }
 }
 
 /// A free G, from this P or the global list, if one has a stack with that limit. Go: `gfget`.

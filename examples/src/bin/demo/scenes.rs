@@ -52,9 +52,11 @@ pub fn pipeline() {
 }
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static HOGS: AtomicU32 = AtomicU32::new(0);
 
 /// Nothing in it gives the core up; the timer takes it.
 fn hog() {
+    HOGS.fetch_add(1, Ordering::Relaxed);
     let mut rounds = 0u64;
     while !STOP.load(Ordering::Relaxed) {
         rounds = black_box(rounds.wrapping_add(1));
@@ -68,6 +70,9 @@ pub fn hogs() {
     let group = WaitGroup::new();
     for _ in 0..runtime::num_cpu() {
         group.go(hog);
+    }
+    while (HOGS.load(Ordering::Relaxed) as usize) < runtime::num_cpu() {
+        runtime::gosched();
     }
     print!("  main waited");
     for _ in 0..6 {
@@ -97,6 +102,10 @@ pub fn growing_stack() {
     for levels in [1, 10, 100, 1_000] {
         let before = runtime::metrics().stack_in_use;
         let deepest = spawn(move || descend(levels)).join().unwrap_or_default();
+        // Its result may be here before it is off its stack.
+        while runtime::num_goroutine() > 1 {
+            runtime::gosched();
+        }
         runtime::free_os_memory();
         let after = runtime::metrics().stack_in_use;
         println!(
