@@ -60,7 +60,11 @@ pub fn free(stack: Stack) {
 fn map_top(stack: &Stack) -> Option<()> {
     let frame = frames::alloc()?;
     let top = stack.hi - PAGE;
-    let entry = space::with_tables(|root| root.walk(top, LEAF, &mut frames::alloc_zeroed));
+    // Tables stay for ever once they are there, so finding one needs no lock.
+    let entry = match space::table().lookup(top, LEAF) {
+        Some(entry) => Ok(entry),
+        None => space::with_tables(|root| root.walk(top, LEAF, &mut frames::alloc_zeroed)),
+    };
     let Ok(entry) = entry else {
         frames::free(frame);
         return None;

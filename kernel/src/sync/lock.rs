@@ -143,10 +143,11 @@ impl<T> IrqLock<T> {
 
     /// Masks interrupts and spins until the lock is free.
     pub fn lock(&self) -> IrqGuard<'_, T> {
-        probe_stack();
         let pinned = pin();
         pinned.g().rank_acquire(self.rank);
         let was_enabled = burrow_arch::irq::disable();
+        // Only now: a goroutine that is switched out in between may find its stack shrunk.
+        probe_stack();
         let inner = Some(self.inner.lock());
         IrqGuard { inner, was_enabled, rank: self.rank, pinned: ManuallyDrop::new(pinned) }
     }
@@ -165,7 +166,8 @@ impl<T> IrqLock<T> {
 #[inline(never)]
 pub fn probe_stack() {
     let mut ahead = core::mem::MaybeUninit::<[u8; IRQ_LOCK_STACK]>::uninit();
-    let lowest = ahead.as_mut_ptr().cast::<u8>();
+    // The array must stay whole: the compiler would keep the one byte that is used.
+    let lowest = core::hint::black_box(ahead.as_mut_ptr()).cast::<u8>();
     // SAFETY: the array's first byte, on this stack; volatile so that the touch stays.
     unsafe { lowest.write_volatile(0) };
 }

@@ -43,13 +43,18 @@ impl Chunk {
         self.count == FRAMES
     }
 
-    /// Takes the lowest free frame.
-    pub fn take(&mut self) -> Option<u32> {
-        let (at, word) = self.free.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
-        let bit = word.trailing_zeros();
-        *word &= *word - 1;
-        self.count -= 1;
-        Some(at as u32 * 64 + bit)
+    /// Takes up to `most` frames, lowest first, and hands them to `each`; how many.
+    pub fn take(&mut self, most: u32, mut each: impl FnMut(u32)) -> u32 {
+        let mut taken = 0;
+        for (first, word) in (0..).step_by(64).zip(&mut self.free) {
+            while *word != 0 && taken < most {
+                each(first + word.trailing_zeros());
+                *word &= *word - 1;
+                taken += 1;
+            }
+        }
+        self.count -= taken;
+        taken
     }
 
     /// Takes all frames of a whole chunk.
@@ -89,7 +94,7 @@ mod tests {
         // SAFETY: a chunk is integers only.
         let mut chunk: Chunk = unsafe { core::mem::zeroed() };
         assert_eq!(chunk.count(), 0);
-        assert_eq!(chunk.take(), None);
+        assert_eq!(chunk.take(1, |_| ()), 0);
     }
 
     #[test]
@@ -97,10 +102,15 @@ mod tests {
         let mut chunk = Chunk::EMPTY;
         chunk.put_range(0, FRAMES).unwrap();
         assert!(chunk.is_whole());
-        for frame in 0..FRAMES {
-            assert_eq!(chunk.take(), Some(frame));
+        let mut taken = Vec::new();
+        for most in [0, 1, 1, 100, 64, FRAMES] {
+            let before = taken.len();
+            let count = chunk.take(most, |frame| taken.push(frame));
+            assert_eq!(count as usize, taken.len() - before);
+            assert_eq!(chunk.count(), FRAMES - taken.len() as u32);
         }
-        assert_eq!(chunk.take(), None);
+        assert!(taken.into_iter().eq(0..FRAMES));
+        assert_eq!(chunk.take(1, |_| ()), 0);
     }
 
     #[test]

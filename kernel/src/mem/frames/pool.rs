@@ -96,21 +96,33 @@ impl<R: Ram> Pool<R> {
         self.total
     }
 
-    /// Takes one frame.
-    pub fn take(&mut self) -> Option<u32> {
-        let number = self.usable_chunk()?;
-        let chunk = self.chunk(number);
-        let was_whole = chunk.is_whole();
-        let frame = chunk.take()?;
-        let left = chunk.count();
-        if was_whole {
-            self.remove(number, Kind::Whole);
-            self.push(number, Kind::Partial);
-        } else if left == 0 {
-            self.remove(number, Kind::Partial);
+    /// Takes up to `most` frames and hands them to `each`; how many.
+    pub fn take(&mut self, most: u32, mut each: impl FnMut(u32)) -> u32 {
+        let mut taken = 0;
+        while taken < most {
+            let Some(number) = self.usable_chunk() else { break };
+            let chunk = self.chunk(number);
+            let was_whole = chunk.is_whole();
+            taken += chunk.take(most - taken, |frame| each(number * FRAMES + frame));
+            let left = chunk.count();
+            if was_whole {
+                self.remove(number, Kind::Whole);
+            } else if left == 0 {
+                self.remove(number, Kind::Partial);
+            }
+            if was_whole && left > 0 {
+                self.push(number, Kind::Partial);
+            }
         }
-        self.free -= 1;
-        Some(number * FRAMES + frame)
+        self.free -= u64::from(taken);
+        taken
+    }
+
+    /// Takes one frame.
+    pub fn take_one(&mut self) -> Option<u32> {
+        let mut one = None;
+        self.take(1, |frame| one = Some(frame));
+        one
     }
 
     /// Gives one frame back.

@@ -32,7 +32,7 @@ fn every_frame_comes_once() {
     pool.add(800, 3000);
     pool.add(3001, 5300);
     let mut seen = BTreeSet::new();
-    while let Some(frame) = pool.take() {
+    while let Some(frame) = pool.take_one() {
         assert!((300..700).contains(&frame) || (800..3000).contains(&frame) || frame > 3000);
         assert!(seen.insert(frame));
     }
@@ -47,7 +47,7 @@ fn boot_writes_nothing() {
     pool.add(256, 4352);
     assert!(pool.ram.bytes.iter().all(|word| *word == u64::MAX));
     // Not even a GiB's worth: just the one table.
-    pool.take().unwrap();
+    pool.take_one().unwrap();
     let written = pool.ram.bytes.iter().filter(|word| **word != u64::MAX).count();
     assert!(written <= TABLE_FRAMES as usize * PAGE / 8);
 }
@@ -63,7 +63,7 @@ fn a_chunk_whose_frames_are_back_is_whole_again() {
     for frame in large {
         pool.put_large(frame).unwrap();
     }
-    let all: Vec<u32> = std::iter::from_fn(|| pool.take()).collect();
+    let all: Vec<u32> = std::iter::from_fn(|| pool.take_one()).collect();
     assert_eq!(pool.take_large(), None);
     for frame in all {
         pool.put(frame).unwrap();
@@ -79,7 +79,7 @@ fn regions_may_share_a_chunk() {
     pool.add(600, 1024);
     pool.add(1024, 1100);
     pool.add(1101, 1536);
-    let all: Vec<u32> = std::iter::from_fn(|| pool.take()).collect();
+    let all: Vec<u32> = std::iter::from_fn(|| pool.take_one()).collect();
     assert_eq!(all.len(), 1023 - TABLE_FRAMES as usize);
     assert!(!all.contains(&1100));
     assert_eq!(pool.put(all[0]), Ok(()));
@@ -90,7 +90,7 @@ fn regions_may_share_a_chunk() {
 fn a_region_too_small_for_a_table_is_left_alone() {
     let mut pool = Pool::new(Fake::new(1, 64));
     pool.add(1, 1 + TABLE_FRAMES - 1);
-    assert_eq!(pool.take(), None);
+    assert_eq!(pool.take_one(), None);
     assert_eq!(pool.total(), 0);
     assert_eq!(pool.free(), 0);
 }
@@ -107,11 +107,19 @@ fn random_use_matches_a_set() {
         let mut set = BTreeSet::new();
         for _ in 0..20_000 {
             match rng.below(100) {
-                0..45 => {
-                    if let Some(frame) = pool.take() {
+                0..30 => {
+                    if let Some(frame) = pool.take_one() {
                         assert!(set.insert(frame));
                         held.push(frame);
                     }
+                }
+                30..45 => {
+                    let most = rng.below(3) as u32;
+                    let taken = pool.take(most, |frame| {
+                        assert!(set.insert(frame));
+                        held.push(frame);
+                    });
+                    assert!(taken <= most);
                 }
                 45..90 => {
                     if !held.is_empty() {
