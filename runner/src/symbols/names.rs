@@ -59,7 +59,7 @@ mod tests {
             ("/usr/src/rustc-1.96.0/library/core/src/../../stdarch/a.rs", "stdarch/a.rs"),
             ("/rustc/ac68/library/alloc/src/vec/mod.rs", "alloc/src/vec/mod.rs"),
             (
-                "/root/.cargo/registry/src/index-1949/spin-0.10.0/src/lib.rs",
+                "/home/gopher/.cargo/registry/src/index-1949/spin-0.10.0/src/lib.rs",
                 "spin-0.10.0/src/lib.rs",
             ),
         ] {

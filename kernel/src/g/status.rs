@@ -1,0 +1,116 @@
+//! Where a G is in its life, and the one way to move it on. Go: `casgstatus`.
+//!
+//! | status | on a queue? | runs? | who owns stack and context | has an M? |
+//! | --- | --- | --- | --- | --- |
+//! | `Idle` | no | no | the allocator | no |
+//! | `Runnable` | exactly one | no | the queue's owner | no |
+//! | `Running` | no | on its M | itself | yes |
+//! | `Syscall` | no | outside the scheduler | itself | yes |
+//! | `Waiting` | perhaps on a wait queue | no | who will ready it | no |
+//! | `Dead` | a free list, or exiting | no | the list's owner | no |
+//! | `Preempted` | no | no | who stopped it | no |
+
+use core::sync::atomic::Ordering;
+
+use super::G;
+
+/// Where a G is in its life. Go: `_Gidle` and its kin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Status {
+    /// Just made, not ready for use.
+    Idle = 0,
+    /// On a run queue.
+    Runnable = 1,
+    /// On an M, running goroutine code.
+    Running = 2,
+    /// On an M, outside the scheduler's care.
+    Syscall = 3,
+    /// Parked.
+    Waiting = 4,
+    /// Not in use.
+    Dead = 6,
+    /// Stopped by a preemption that keeps it off the queues.
+    Preempted = 9,
+}
+
+impl Status {
+    pub(super) fn from_word(word: u32) -> Self {
+        match word & !SCAN {
+            0 => Self::Idle,
+            1 => Self::Runnable,
+            2 => Self::Running,
+            3 => Self::Syscall,
+            4 => Self::Waiting,
+            6 => Self::Dead,
+            _ => Self::Preempted,
+        }
+    }
+
+    /// The word in a goroutine's traceback header.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Runnable => "runnable",
+            Self::Running => "running",
+            Self::Syscall => "syscall",
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Preempted => "preempted",
+        }
+    }
+}
+
+/// Set beside a status while somebody walks the G's stack. Go: `_Gscan`.
+const SCAN: u32 = 0x1000;
+
+/// Status.
+impl G {
+    /// The status, without the scan bit. Go: `readgstatus`.
+    #[inline(always)]
+    pub fn status(&self) -> Status {
+        // Acquire: pairs with `casgstatus` of the owner before.
+        Status::from_word(self.status.load(Ordering::Acquire))
+    }
+
+    /// Moves between statuses; spins while somebody holds the scan bit. Throws if the status is
+    /// neither. Go: `casgstatus`.
+    #[inline(always)]
+    pub fn casgstatus(&self, old: Status, new: Status) {
+        // AcqRel: what the old owner wrote is seen by the new one.
+        let result = self.status.compare_exchange(
+            old as u32,
+            new as u32,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if result.is_err() {
+            self.casgstatus_slow(old, new);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn casgstatus_slow(&self, old: Status, new: Status) {
+        loop {
+            let result = self.status.compare_exchange(
+                old as u32,
+                new as u32,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match result {
+                Ok(_) => return,
+                Err(word) if word == old as u32 | SCAN => core::hint::spin_loop(),
+                Err(word) => {
+                    crate::console::print(format_args!(
+                        "runtime: casgstatus: goroutine {} is {:#x}, expected {old:?} for {new:?}\n",
+                        self.goid(),
+                        word
+                    ));
+                    crate::panic::throw("casgstatus: bad incoming values");
+                }
+            }
+        }
+    }
+}
