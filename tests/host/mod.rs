@@ -1,5 +1,7 @@
 //! What the sources promise, checked on the host.
 
 mod anchors;
+mod coverage;
 mod layering;
+mod sizes;
 mod sources;

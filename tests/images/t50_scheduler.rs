@@ -9,6 +9,7 @@ use burrow::kernel::queue::lfstack::LfStack;
 use burrow::kernel::queue::link::Linked;
 use burrow::kernel::queue::runq::{Place, RunQueue};
 use burrow::kernel::sched::SCHED;
+use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -137,7 +138,7 @@ fn others_steal_from_a_busy_core() {
     let steals = || -> u64 { runtime::p_stats().iter().map(|p| p.steals).sum() };
     let before = steals();
     let goroutines = 100;
-    let pinned = burrow::kernel::sync::pin();
+    let pinned = pin();
     for _ in 0..goroutines {
         let done = done.clone();
         go(move || {
@@ -252,6 +253,28 @@ fn interrupts_in_the_middle_of_parking() {
     }
     there.close();
     partner.join().unwrap();
+}
+
+/// What a goroutine reads of its core is of the core where it is, however often it moves.
+#[burrow::test]
+fn nothing_is_kept_of_the_former_core() {
+    // covers: H17
+    let all = WaitGroup::new();
+    for _ in 0..runtime::num_cpu() * 3 {
+        all.go(|| {
+            for _ in 0..2_000 {
+                let pinned = pin();
+                let (core, m, p) = (pinned.core().index, pinned.m(), pinned.p());
+                assert_eq!((m.core(), p.id), (core, core));
+                assert!(p.m().is_some_and(|holder| core::ptr::eq(holder, m)));
+                drop(pinned);
+                runtime::gosched();
+                let pinned = pin();
+                assert_eq!(pinned.p().id, pinned.core().index);
+            }
+        });
+    }
+    all.wait();
 }
 
 /// A tree of goroutines that wait for their children, from every core at once.

@@ -2,6 +2,9 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::panic::rows::Rows;
+use burrow::kernel::panic::unwind::{Pc, Stacks, Walk};
+use burrow::kernel::panic::{goroutines, image};
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
@@ -243,4 +246,52 @@ fn the_runtime_is_not_torn() {
     workers.wait();
     STOP.store(true, Ordering::Relaxed);
     hogs.wait();
+}
+
+/// A frame of 72 KiB, entered and left all the time.
+#[inline(never)]
+fn large_frame(n: u64) -> u64 {
+    let frame = black_box([n; 9_000]);
+    frame[n as usize % 9_000]
+}
+
+#[inline(never)]
+fn enter_and_leave() {
+    // Once of its own accord, so that there is something to compare with.
+    runtime::gosched();
+    for n in 0.. {
+        black_box(large_frame(n));
+    }
+}
+
+/// Return addresses and where it stopped, from the inside out, of a goroutine that does not run.
+fn frames_of(id: u64) -> Vec<usize> {
+    let mut frames = Vec::new();
+    goroutines::for_each(&mut |g| {
+        let Some(registers) = g.saved.as_ref().filter(|_| g.id == id) else { return };
+        let stacks = Stacks::new(core::slice::from_ref(&g.stack));
+        let mut walk = Walk::new(image::COLUMNS, &registers.r, registers.pc, Pc::Return, stacks);
+        let mut rows = Rows::new(image::tables());
+        while let Some(frame) = walk.frame() {
+            frames.push(frame.pc);
+            walk.advance(&mut rows);
+        }
+    });
+    frames
+}
+
+/// A goroutine that was interrupted anywhere in a prologue or epilogue can be walked to its root.
+#[burrow::test(smp = 1, exit = 0, console = "walked to the root", timeout = "60s")]
+fn interrupted_code_can_be_walked() {
+    // covers: H01
+    let id = spawn(enter_and_leave).goid();
+    runtime::gosched();
+    let yielded = frames_of(id);
+    let root = &yielded[yielded.len() - 3..];
+    for sample in 0..200 {
+        runtime::gosched();
+        let frames = frames_of(id);
+        assert!(frames.ends_with(root), "sample {sample}: {frames:x?}, not down to {root:x?}");
+    }
+    println!("walked to the root, {} frames", yielded.len());
 }

@@ -4,6 +4,7 @@
 #![no_main]
 
 mod banner;
+mod depth;
 mod scenes;
 
 use burrow::prelude::*;
@@ -14,7 +15,7 @@ fn main() {
     scenes::every_core();
     scenes::pipeline();
     scenes::hogs();
-    scenes::growing_stack();
+    depth::growing_stack();
     table();
 }
 
