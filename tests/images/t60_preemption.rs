@@ -255,11 +255,12 @@ fn large_frame(n: u64) -> u64 {
     frame[n as usize % 9_000]
 }
 
+static ENTERED: AtomicU64 = AtomicU64::new(0);
+
 #[inline(never)]
 fn enter_and_leave() {
-    // Once of its own accord, so that there is something to compare with.
-    runtime::gosched();
     for n in 0.. {
+        ENTERED.store(n, Ordering::Relaxed);
         black_box(large_frame(n));
     }
 }
@@ -284,14 +285,24 @@ fn frames_of(id: u64) -> Vec<usize> {
 #[burrow::test(smp = 1, exit = 0, console = "walked to the root", timeout = "60s")]
 fn interrupted_code_can_be_walked() {
     // covers: H01
+    // Surely longer than the function.
+    const NEAR: usize = 4096;
+    let loops = enter_and_leave as fn() as usize;
     let id = spawn(enter_and_leave).goid();
-    runtime::gosched();
-    let yielded = frames_of(id);
-    let root = &yielded[yielded.len() - 3..];
+    until(|| ENTERED.load(Ordering::Relaxed) > 0);
+    let first = frames_of(id);
+    // Below the function: the goroutine's beginning, the same every time.
+    let at = first.iter().position(|pc| (loops..loops + NEAR).contains(pc)).unwrap();
+    let root = &first[at + 1..];
+    assert!(!root.is_empty());
     for sample in 0..200 {
         runtime::gosched();
         let frames = frames_of(id);
-        assert!(frames.ends_with(root), "sample {sample}: {frames:x?}, not down to {root:x?}");
+        let above = frames.len().saturating_sub(root.len() + 1);
+        assert!(
+            frames.ends_with(root) && (loops..loops + NEAR).contains(&frames[above]),
+            "sample {sample}: {frames:x?} is not down to {root:x?}"
+        );
     }
-    println!("walked to the root, {} frames", yielded.len());
+    println!("walked to the root");
 }
