@@ -1,6 +1,6 @@
 //! Goroutine stacks: slots, growth by fault, memory given back.
 //!
-//! covers: K01, K02, K11, H15, H16
+//! covers: K01, K02, K11, H14, H15, H16
 #![no_std]
 #![no_main]
 
@@ -255,6 +255,66 @@ fn the_allocators_work_at_every_offset_of_a_page() {
         .collect();
     for goroutine in goroutines {
         goroutine.join().expect("no panic");
+    }
+}
+
+/// Goroutines that went deep, and wait on `wake` now.
+fn parked_after_depth(count: usize, depth: usize, wake: &Chan<usize>) -> Vec<JoinHandle<usize>> {
+    let ready = WaitGroup::new();
+    ready.add(count as isize);
+    let goroutines = (0..count)
+        .map(|number| {
+            let (wake, ready) = (wake.clone(), ready.clone());
+            spawn(move || {
+                deep(depth);
+                let mine = black_box([number; 64]);
+                let mut got = 0;
+                recurse::<120>(3, &mut || {
+                    ready.done();
+                    got = wake.recv().expect("open");
+                });
+                assert!(black_box(&mine).iter().all(|word| *word == number));
+                deep(depth);
+                got
+            })
+        })
+        .collect();
+    ready.wait();
+    goroutines
+}
+
+fn wake_all(goroutines: Vec<JoinHandle<usize>>, wake: &Chan<usize>) {
+    let count = goroutines.len();
+    (0..count).for_each(|number| wake.send(number));
+    let got: usize = goroutines.into_iter().map(|goroutine| goroutine.join().expect("sum")).sum();
+    assert_eq!(got, count * (count - 1) / 2);
+}
+
+// H14 and H15: values arrive in the frames of goroutines whose stacks shrink meanwhile.
+#[burrow::test]
+fn stacks_of_goroutines_parked_for_long_shrink() {
+    let wake = Chan::new(0);
+    let before = stack::mapped_bytes();
+    let goroutines = parked_after_depth(20, 100, &wake);
+    assert!(stack::mapped_bytes() >= before + 20 * (60 << 10));
+    // What is left: the page with the frames in use, perhaps the next.
+    wait_until_mapped_is(before + 20 * (16 << 10));
+    wake_all(goroutines, &wake);
+}
+
+#[burrow::test]
+fn stacks_shrink_while_their_goroutines_wake() {
+    for _ in 0..20 {
+        let wake = Chan::new(0);
+        let goroutines = parked_after_depth(16, 60, &wake);
+        let waker = {
+            let wake = wake.clone();
+            spawn(move || wake_all(goroutines, &wake))
+        };
+        for _ in 0..3 {
+            runtime::free_os_memory();
+        }
+        waker.join().expect("no panic");
     }
 }
 

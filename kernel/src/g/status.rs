@@ -89,6 +89,25 @@ impl G {
         }
     }
 
+    /// Keeps a waiting G from being readied, so that its stack can be looked at; `false` if it does
+    /// not wait. Pinned until [`release_waiting`](Self::release_waiting): who readies it spins.
+    /// Go: `castogscanstatus`.
+    pub fn claim_waiting(&self) -> bool {
+        let (waiting, claimed) = (Status::Waiting as u32, Status::Waiting as u32 | SCAN);
+        // Acquire: pairs with `casgstatus` of who parked; the context and the cells are ours now.
+        self.status.load(Ordering::Relaxed) == waiting
+            && self
+                .status
+                .compare_exchange(waiting, claimed, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Ends what [`claim_waiting`](Self::claim_waiting) began. Go: `casfrom_Gscanstatus`.
+    pub fn release_waiting(&self) {
+        // Release: pairs with `casgstatus` of who readies it.
+        self.status.store(Status::Waiting as u32, Ordering::Release);
+    }
+
     #[cold]
     #[inline(never)]
     fn casgstatus_slow(&self, old: Status, new: Status) {

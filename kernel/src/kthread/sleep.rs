@@ -62,7 +62,8 @@ pub(super) fn idle(core: &'static Core) {
         core.threads.put(m);
         return;
     }
-    // Nothing else to do: frames of stacks that shrank may be due.
+    // Nothing else to do: stacks may shrink, and frames of those that did may be due.
+    stack::scavenge();
     stack::reclaim();
     crate::sched::sched_point();
     // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter

@@ -63,6 +63,7 @@ pub fn schedule_loop(m: &'static M) -> ! {
             crate::panic::throw("schedule: spinning with local work");
         }
         crate::kthread::yield_if_due(m);
+        crate::stack::scavenge_if_due();
         let (g, slice) = find::findrunnable(m);
         if m.spinning() {
             idle::resetspinning(m);
@@ -78,6 +79,7 @@ fn execute(m: &'static M, g: &'static G, slice: Slice) -> Action {
     let p = m.p();
     g.casgstatus(Status::Runnable, Status::Running);
     g.clear_preemption();
+    g.set_waiting_since(0);
     if slice == Slice::New {
         p.next_slice();
     }

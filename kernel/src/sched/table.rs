@@ -47,7 +47,13 @@ impl<T: Entry> Table<T> {
 
     /// From the newest to the oldest.
     pub fn iter(&self) -> impl Iterator<Item = &'static T> {
-        let mut next = self.newest.load(Ordering::Acquire);
+        self.iter_from(None)
+    }
+
+    /// From that entry to the oldest, or from the newest.
+    pub fn iter_from(&self, entry: Option<&'static T>) -> impl Iterator<Item = &'static T> {
+        let newest = || self.newest.load(Ordering::Acquire);
+        let mut next = entry.map_or_else(newest, |entry| (&raw const *entry).cast_mut());
         core::iter::from_fn(move || {
             // SAFETY: entries are `'static` and complete before they are found.
             let entry = unsafe { next.as_ref() }?;

@@ -127,6 +127,7 @@ fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
     };
     timer::set(now + next);
     super::check::work_waits();
+    crate::stack::scavenge_tick(now);
     poke_others(core, now);
 }
 

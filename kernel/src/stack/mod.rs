@@ -2,6 +2,7 @@
 //!
 //! - [`geometry`]: where slots lie and which addresses may be used,
 //! - `release`: [`free_os_memory`] does not wait until it suits,
+//! - `scavenge`: goroutines parked for long shrink,
 //! - `slots`: [`alloc`] and [`free`],
 //! - `growth`: [`fault`] and [`ensure`], the only page tables that change without a lock,
 //! - `shrink`: [`shrink`] gives back what lies below the stack pointer; [`limbo`] and [`epoch`] say
@@ -23,6 +24,8 @@ mod growth;
 #[cfg(target_os = "none")]
 mod release;
 #[cfg(target_os = "none")]
+mod scavenge;
+#[cfg(target_os = "none")]
 mod shrink;
 #[cfg(target_os = "none")]
 mod slots;
@@ -35,6 +38,8 @@ pub use flush::{flush_epoch, idle_enter, idle_exit};
 pub use growth::{Verdict, ensure, fault};
 #[cfg(target_os = "none")]
 pub use release::free_os_memory;
+#[cfg(target_os = "none")]
+pub use scavenge::{scavenge, scavenge_if_due, scavenge_tick};
 #[cfg(target_os = "none")]
 pub use shrink::{enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
