@@ -45,11 +45,6 @@ pub use shrink::{enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
 pub use slots::{alloc, free};
 
-/// What a goroutine's stack may grow to if nothing else was asked for.
-pub const DEFAULT_MAX_STACK: usize = 1 << 20;
-/// The same for the main goroutine.
-pub const MAIN_MAX_STACK: usize = 64 << 20;
-
 /// Bytes of stack pages in use or waiting for [`reclaim`].
 #[cfg(target_os = "none")]
 pub fn mapped_bytes() -> usize {
