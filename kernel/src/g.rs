@@ -41,6 +41,8 @@ pub struct G {
     count: AtomicU32,
     /// A preemption was refused because of `count`: honoured when it drops to 0.
     preempt: AtomicBool,
+    /// Its stack has grown since it began: set by the fault handler.
+    grown: AtomicBool,
     /// Wait reason, beside `Waiting`.
     reason: AtomicU8,
     status: AtomicU32,
@@ -112,6 +114,7 @@ impl G {
         Self {
             count: AtomicU32::new(0),
             preempt: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
             reason: AtomicU8::new(0),
             status: AtomicU32::new(Status::Idle as u32),
             link: AtomicPtr::new(core::ptr::null_mut()),
@@ -320,6 +323,20 @@ impl G {
     /// A panic begins, or is over. By the G itself.
     pub fn set_panicking(&self, panicking: bool) {
         self.panicking.set(panicking);
+    }
+
+    /// Its stack has grown: there is something to give back when it ends.
+    pub fn set_grown(&self) {
+        self.grown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its stack has grown since it began; asked once, as it ends.
+    pub fn take_grown(&self) -> bool {
+        let grown = self.grown.load(Ordering::Relaxed);
+        if grown {
+            self.grown.store(false, Ordering::Relaxed);
+        }
+        grown
     }
 
     /// Prepares how it begins.

@@ -213,7 +213,11 @@ fn on_page_fault(frame: &mut TrapFrame, addr: usize) -> bool {
         return false;
     }
     match stack::fault(&g.stack(), frame.sp(), addr, g.reach()) {
-        stack::Verdict::Grown | stack::Verdict::Spurious => true,
+        stack::Verdict::Grown => {
+            g.set_grown();
+            true
+        }
+        stack::Verdict::Spurious => true,
         stack::Verdict::Overflow if g.status() == Status::Running => {
             panic::fatal::stack_overflow(frame)
         }

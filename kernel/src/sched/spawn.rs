@@ -217,10 +217,11 @@ fn gf_refill(free: &mut crate::queue::list::Stack<G>) {
 
 /// Keeps a dead G for the next `go`. Stacks of unusual size go back. Go: `gfput`.
 fn gfput(p: &'static P, g: &'static G) {
+    let grown = g.take_grown();
     if g.stack().limit != MAX_STACK.load(Ordering::Relaxed) {
         stack::free(g.stack());
         g.set_stack(Stack::NONE);
-    } else {
+    } else if grown {
         g.set_stack(stack::trim(g.stack()));
     }
     // SAFETY: on g0 of the M that holds the P.
