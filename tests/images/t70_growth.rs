@@ -262,3 +262,41 @@ fn large_frames_touch_their_pages_in_order() {
     }
     assert_eq!(spawn(|| large(20)).join().unwrap(), 210);
 }
+
+/// Goroutines that went deep once and then wait for long keep only what they wait in; what others
+/// point to in their frames stays (a sender writes into the receiver's).
+#[burrow::test]
+fn parked_goroutines_give_back_what_they_do_not_use() {
+    // covers: H14
+    const GOROUTINES: usize = 20;
+    let deepened = WaitGroup::new();
+    let values: Vec<Chan<usize>> = (0..GOROUTINES).map(|_| Chan::new(0)).collect();
+    deepened.add(GOROUTINES as isize);
+    let waiting: Vec<_> = values
+        .iter()
+        .map(|chan| {
+            let (chan, deepened) = (chan.clone(), deepened.clone());
+            spawn(move || {
+                assert_eq!(recurse(500), 501);
+                deepened.done();
+                let received = chan.recv();
+                // And deep again, into pages that may have gone.
+                assert_eq!(recurse(500), 501);
+                received
+            })
+        })
+        .collect();
+    deepened.wait();
+    let deep = runtime::metrics().stack_in_use;
+    // Each has said that it is about to wait; until all do, some keep their pages.
+    until(|| {
+        runtime::free_os_memory();
+        deep - runtime::metrics().stack_in_use.min(deep) >= GOROUTINES * 64 * 1024
+    });
+    for (n, chan) in values.iter().enumerate() {
+        chan.send(n);
+    }
+    for (n, goroutine) in waiting.into_iter().enumerate() {
+        assert_eq!(goroutine.join().ok().flatten(), Some(n));
+    }
+}
