@@ -394,3 +394,23 @@ fn a_full_stack_overflows() {
         runtime::gosched();
     }
 }
+
+/// Leaves no frame to anybody.
+fn use_up_memory() {
+    while frames::alloc().is_some() {}
+}
+
+#[burrow::test(exit = 2, console = "fatal error: runtime: out of memory\n\ngoroutine 1 [running]")]
+fn a_stack_that_cannot_grow_is_out_of_memory() {
+    use_up_memory();
+    deep(200);
+}
+
+#[burrow::test(exit = 2, console = "panic: with no memory\n\ngoroutine 1 [running]:\n")]
+fn a_panic_needs_no_memory() {
+    // To the end of a page, so that the panic needs the next one.
+    lower(70, &mut || {
+        use_up_memory();
+        panic!("with no memory");
+    });
+}

@@ -36,7 +36,7 @@ pub enum Verdict {
 /// the stack grows into it. From the fault handler, interrupts masked.
 pub fn fault(stack: &Stack, sp: usize, addr: usize, reach: Reach) -> Verdict {
     match stack.judge(sp, addr, reach) {
-        Place::Growth if stack.class().is_some() => map_page(addr),
+        Place::Growth if stack.class().is_some() => map_page(addr, reach),
         Place::Growth | Place::Wild => Verdict::Wild,
         Place::Overflow => Verdict::Overflow,
     }
@@ -57,7 +57,7 @@ pub fn ensure(stack: &Stack, sp: usize, bytes: usize) -> bool {
     let first = (sp - bytes) & !(PAGE - 1);
     let mut page = (sp - 1) & !(PAGE - 1);
     while page >= first {
-        if map_page(page) == Verdict::NoMemory {
+        if map_page(page, Reach::Normal) == Verdict::NoMemory {
             return false;
         }
         page -= PAGE;
@@ -65,8 +65,9 @@ pub fn ensure(stack: &Stack, sp: usize, bytes: usize) -> bool {
     true
 }
 
-/// Maps the page of `addr` in a slot that this core owns.
-fn map_page(addr: usize) -> Verdict {
+/// Maps the page of `addr` in a slot that this core owns. A panic may use the frames that are kept
+/// for it: it has something to say.
+fn map_page(addr: usize, reach: Reach) -> Verdict {
     let Ok(entry) = space::table().walk(addr, LEAF, &mut table_frame) else {
         return Verdict::NoMemory;
     };
@@ -85,7 +86,8 @@ fn map_page(addr: usize) -> Verdict {
             // Taken away in this moment.
             continue;
         }
-        let Some(frame) = frames::alloc_masked() else { return Verdict::NoMemory };
+        let kept = || (reach == Reach::Panicking).then(frames::alloc_emergency).flatten();
+        let Some(frame) = frames::alloc_masked().or_else(kept) else { return Verdict::NoMemory };
         // An empty entry changes by its owner only.
         put(entry, old, frame);
         MAPPED.fetch_add(1, Ordering::Relaxed);
