@@ -144,10 +144,11 @@ impl<T> IrqLock<T> {
     /// Masks interrupts and spins until the lock is free.
     pub fn lock(&self) -> IrqGuard<'_, T> {
         let pinned = pin();
-        pinned.g().rank_acquire(self.rank);
         let was_enabled = burrow_arch::irq::disable();
-        // Only now: a goroutine that is switched out in between may find its stack shrunk.
+        // Only now: a goroutine that is switched out in between may find its stack shrunk. And
+        // before the rank is noted: the fault that this may raise takes locks of its own.
         probe_stack();
+        pinned.g().rank_acquire(self.rank);
         let inner = Some(self.inner.lock());
         IrqGuard { inner, was_enabled, rank: self.rank, pinned: ManuallyDrop::new(pinned) }
     }
