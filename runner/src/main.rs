@@ -23,6 +23,7 @@ mod symbols;
 mod vm;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use args::{Options, Task};
@@ -32,7 +33,7 @@ use workspace::Workspace;
 
 fn main() -> ExitCode {
     interrupt::listen();
-    let code = args::parse(std::env::args_os().skip(1))
+    let code = args::parse(given())
         .and_then(|(task, options)| perform(&task, &options))
         .unwrap_or_else(|failure| {
             eprintln!("{failure}");
@@ -40,6 +41,14 @@ fn main() -> ExitCode {
         });
     // Whatever a signal cut short has ended because of it.
     ExitCode::from(interrupt::caught().unwrap_or(code))
+}
+
+/// The command line. `cargo run` can only pass on what is the image's: options for the machine come
+/// from the environment too.
+fn given() -> impl Iterator<Item = OsString> {
+    let preset = std::env::var("BURROW_OPTIONS").unwrap_or_default();
+    let preset: Vec<OsString> = preset.split_whitespace().map(OsString::from).collect();
+    preset.into_iter().chain(std::env::args_os().skip(1))
 }
 
 fn perform(task: &Task, options: &Options) -> Result<u8> {

@@ -30,6 +30,12 @@ fn choose<'a>(all: &'a [Image], names: &[String]) -> Result<Vec<&'a Image>> {
         .map(|name| {
             all.iter().find(|image| image.name == *name || short(image) == name).ok_or_else(|| {
                 let near = hint(name, all.iter().map(short));
+                let near = if near.is_empty() {
+                    let known: Vec<&str> = all.iter().map(short).collect();
+                    format!(": there are {}", known.join(", "))
+                } else {
+                    near
+                };
                 Failure::usage(format!("no bench {name}{near}"))
             })
         })

@@ -14,6 +14,7 @@ use std::io::Write;
 use crate::args::Options;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
+use crate::machine::Boot;
 use crate::nearest::hint;
 use crate::workspace::{Image, Workspace};
 use tally::Tally;
@@ -25,6 +26,9 @@ pub fn run(
     case: Option<&str>,
     options: &Options,
 ) -> Result<u8> {
+    if options.boot.is_some_and(|boot| boot != Boot::Direct) {
+        return Err(Failure::usage("test boots images as QEMU loads them: leave --boot out"));
+    }
     let all: Vec<Image> = workspace.images()?.into_iter().filter(Image::is_test).collect();
     let chosen = choose(&all, image)?;
     let mut tally = Tally::default();

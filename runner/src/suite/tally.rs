@@ -40,7 +40,8 @@ impl Tally {
     pub fn add(&mut self, row: &str, column: &str, count: Count) {
         if !self.columns.iter().any(|known| known == column) {
             self.columns.push(column.into());
-            self.columns.sort();
+            // The machine that tests comes before those that are tested.
+            self.columns.sort_by_key(|column| (column.contains(' '), column.clone()));
         }
         self.rows.entry(row.into()).or_default().entry(column.into()).or_default().add(count);
     }
