@@ -59,7 +59,7 @@ fn a_spinner_that_yields_sees_a_later_send() {
 #[burrow::test(smp = 2)]
 fn a_queue_with_an_item_never_looks_empty() {
     // covers: S20
-    const ROUNDS: u64 = 20_000;
+    const ROUNDS: u64 = 5_000;
     struct Shared {
         queue: RunQueue<Item>,
         round: AtomicU64,
