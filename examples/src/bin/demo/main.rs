@@ -1,10 +1,11 @@
-//! What Burrow does, in a few seconds: the machine, goroutines on all cores, a pipeline, a hog
+//! What Burrow does, in a few seconds: the machine, goroutines on all cores, a pipeline, loops
 //! being preempted, a stack growing, and what each P counted.
 #![no_std]
 #![no_main]
 
 mod banner;
 mod depth;
+mod hogs;
 mod scenes;
 
 use burrow::prelude::*;
@@ -14,7 +15,7 @@ fn main() {
     banner::print();
     scenes::every_core();
     scenes::pipeline();
-    scenes::hogs();
+    hogs::hogs();
     depth::growing_stack();
     table();
 }

@@ -4,7 +4,7 @@ use core::hint::black_box;
 
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
-use burrow::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use burrow::sync::atomic::{AtomicU32, Ordering};
 
 use crate::heading;
 
@@ -29,7 +29,8 @@ pub fn every_core() {
         let bar = (ran * 50 / GOROUTINES) as usize;
         println!("  core {core:>2}  {:<50} {ran:>5} ran here", &BAR[..bar.min(BAR.len())]);
     }
-    println!("  {} were stolen from another core's queue", runtime::metrics().steals - stolen);
+    let stolen = runtime::metrics().steals - stolen;
+    println!("  {stolen} were stolen from another core's queue, the rest came by the global one");
 }
 
 const BAR: &str = "##################################################";
@@ -49,41 +50,4 @@ pub fn pipeline() {
     let end = last.recv().unwrap_or_default();
     let took = start.elapsed().as_micros();
     println!("  0 went in, {end} came out, {}.{} ms later", took / 1000, took % 1000 / 100);
-}
-
-static STOP: AtomicBool = AtomicBool::new(false);
-static HOGS: AtomicU32 = AtomicU32::new(0);
-
-/// Nothing in it gives the core up; the timer takes it.
-fn hog() {
-    HOGS.fetch_add(1, Ordering::Relaxed);
-    let mut rounds = 0u64;
-    while !STOP.load(Ordering::Relaxed) {
-        rounds = black_box(rounds.wrapping_add(1));
-    }
-}
-
-/// A hog on every core, and main beside them.
-pub fn hogs() {
-    heading("a loop without a single call on every core, and main wants a turn");
-    let preempted = runtime::metrics().preemptions;
-    let group = WaitGroup::new();
-    for _ in 0..runtime::num_cpu() {
-        group.go(hog);
-    }
-    while (HOGS.load(Ordering::Relaxed) as usize) < runtime::num_cpu() {
-        runtime::gosched();
-    }
-    print!("  main waited");
-    for _ in 0..6 {
-        let asked = Instant::now();
-        runtime::gosched();
-        let waited = asked.elapsed().as_micros();
-        print!(" {:>3}.{}", waited / 1000, waited % 1000 / 100);
-    }
-    println!(" ms");
-    STOP.store(true, Ordering::Relaxed);
-    group.wait();
-    let preempted = runtime::metrics().preemptions - preempted;
-    println!("  the loops were interrupted and preempted {preempted} times");
 }
