@@ -151,6 +151,36 @@ fn others_steal_from_a_busy_core() {
     assert!(steals() > before);
 }
 
+/// Loops that end only once every core has run one of them: no core may stay idle beside waiting
+/// work, whatever storm of wake-ups came before.
+#[burrow::test]
+fn every_core_joins_in() {
+    // covers: H05
+    for round in 0..20u64 {
+        let (first, mut last) = (Chan::new(0), None::<Chan<u64>>);
+        for _ in 0..50 {
+            let (from, to) = (last.unwrap_or_else(|| first.clone()), Chan::new(0));
+            last = Some(to.clone());
+            go(move || to.send(from.recv().unwrap() + 1));
+        }
+        first.send(round);
+        assert_eq!(last.unwrap().recv(), Some(round + 50));
+        let everybody = (1u64 << runtime::gomaxprocs(0)) - 1;
+        let seen = Arc::new(AtomicU64::new(0));
+        let loops = WaitGroup::new();
+        for _ in 0..runtime::gomaxprocs(0) + 2 {
+            let seen = seen.clone();
+            loops.go(move || {
+                spin_until(|| {
+                    seen.fetch_or(1 << runtime::p_id(), Ordering::Relaxed);
+                    seen.load(Ordering::Relaxed) == everybody
+                });
+            });
+        }
+        loops.wait();
+    }
+}
+
 /// Two goroutines that ready each other for ever run in one slice; a third must not starve.
 #[burrow::test]
 fn a_ping_pong_does_not_starve_the_queue() {
