@@ -5,21 +5,17 @@
 extern crate alloc;
 
 use alloc::collections::BTreeMap;
+use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use burrow_tests::wait::until;
+use burrow_tests::wait::{go_and_park, until};
 use core::fmt::Debug;
 
 burrow::test_main!();
 
 /// Capacities that behave differently: none, small, larger than what is sent.
 const CAPS: [usize; 8] = [0, 1, 2, 3, 7, 10, 100, 200];
-
-/// Lets the others run until they have nothing more to do.
-fn settle() {
-    (0..20 * runtime::num_cpu()).for_each(|_| runtime::gosched());
-}
 
 #[burrow::test]
 fn receivers_of_an_empty_channel_wait() {
@@ -29,12 +25,11 @@ fn receivers_of_an_empty_channel_wait() {
         let received = Arc::new(AtomicU32::new(0));
         for _ in 0..2 {
             let (chan, received) = (chan.clone(), received.clone());
-            go(move || {
+            go_and_park(WaitReason::ChanReceive, move || {
                 assert_eq!(chan.recv(), Some(0));
                 received.fetch_add(1, Ordering::Release);
             });
         }
-        settle();
         assert_eq!(received.load(Ordering::Acquire), 0);
         assert_eq!(chan.try_recv(), Err(TryRecvError::Empty));
         chan.send(0);
@@ -51,11 +46,10 @@ fn a_sender_to_a_full_channel_waits() {
         (0..cap).for_each(|n| chan.send(n));
         let sent = Arc::new(AtomicBool::new(false));
         let (out, done) = (chan.clone(), sent.clone());
-        go(move || {
+        go_and_park(WaitReason::ChanSend, move || {
             out.send(cap);
             done.store(true, Ordering::Release);
         });
-        settle();
         assert!(!sent.load(Ordering::Acquire));
         if cap > 0 {
             assert_eq!(chan.try_send(9), Err(TrySendError::Full(9)));
@@ -153,8 +147,7 @@ fn receivers_are_served_in_order_of_arrival() {
     let (chan, results) = (Chan::<u32>::new(0), Chan::new(10));
     for n in 0..10 {
         let (values, results) = (chan.clone(), results.clone());
-        go(move || results.send((n, values.recv())));
-        settle();
+        go_and_park(WaitReason::ChanReceive, move || results.send((n, values.recv())));
     }
     (0..10).for_each(|n| chan.send(n));
     assert!(results.iter().take(10).all(|(n, got)| got == Some(n)));

@@ -2,8 +2,10 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
 use burrow::sync::atomic::{AtomicU32, Ordering};
+use burrow_tests::wait::go_and_park;
 
 burrow::test_main!();
 
@@ -28,10 +30,11 @@ fn closing_wakes_a_waiting_receiver() {
     for cap in [0, 1, 7] {
         let chan = Chan::<u32>::new(cap);
         let waits = chan.clone();
-        let woken = spawn(move || waits.recv());
-        (0..20 * runtime::num_cpu()).for_each(|_| runtime::gosched());
+        let woken = Chan::new(1);
+        let says = woken.clone();
+        go_and_park(WaitReason::ChanReceive, move || says.send(waits.recv()));
         chan.close();
-        assert_eq!(woken.join().unwrap(), None);
+        assert_eq!(woken.recv(), Some(None));
     }
 }
 

@@ -1,6 +1,9 @@
 //! Waiting on conditions. Never on time alone: a limit only turns a hang into a failure with a
 //! name.
 
+use burrow::kernel::g::Status;
+use burrow::kernel::sched::WaitReason;
+use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 
@@ -41,4 +44,14 @@ pub fn hold_core_until(limit: Duration, mut done: impl FnMut() -> bool) -> Durat
 /// Asynchronous preemptions so far, on all Ps.
 pub fn preemptions() -> u64 {
     runtime::p_stats().iter().map(|p| p.preemptions).sum()
+}
+
+/// Starts a goroutine and waits until it is parked for that reason.
+#[track_caller]
+pub fn go_and_park(reason: WaitReason, f: impl FnOnce() + Send + 'static) {
+    let id = spawn(f).goid();
+    let is_parked = |g: &burrow::kernel::g::G| {
+        g.goid() == id && g.status() == Status::Waiting && g.wait_reason() == reason
+    };
+    until(|| user_goroutines().any(is_parked));
 }
