@@ -12,11 +12,21 @@ use crate::heading;
 const COLUMNS: usize = 56;
 const COLUMN: Duration = Duration::from_millis(4);
 const MAX_CORES: usize = 64;
+const MAIN: u8 = b'*';
 
 /// Who ran on each core in each column: the letter of a hog.
 static PICTURE: [[AtomicU8; COLUMNS]; MAX_CORES] =
     [const { [const { AtomicU8::new(b'.') }; COLUMNS] }; MAX_CORES];
 static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Notes that the caller has the core now; main only where no hog did.
+fn sign(letter: u8, start: Instant) {
+    let column = (start.elapsed().as_nanos() / COLUMN.as_nanos()) as usize;
+    let Some(cell) = PICTURE[runtime::p_id()].get(column) else { return };
+    if letter != MAIN || cell.load(Ordering::Relaxed) == b'.' {
+        cell.store(letter, Ordering::Relaxed);
+    }
+}
 
 /// Nothing in it gives the core up; the timer takes it. Now and then it leaves its letter.
 fn hog(letter: u8, start: Instant) {
@@ -24,10 +34,7 @@ fn hog(letter: u8, start: Instant) {
         (0..20_000u32).for_each(|n| {
             black_box(n);
         });
-        let column = (start.elapsed().as_nanos() / COLUMN.as_nanos()) as usize;
-        if let Some(cell) = PICTURE[runtime::p_id()].get(column) {
-            cell.store(letter, Ordering::Relaxed);
-        }
+        sign(letter, start);
     }
 }
 
@@ -44,6 +51,7 @@ pub fn hogs() {
         let asked = Instant::now();
         runtime::gosched();
         waits.push(asked.elapsed());
+        sign(MAIN, start);
     }
     STOP.store(true, Ordering::Relaxed);
     group.wait();
@@ -52,7 +60,7 @@ pub fn hogs() {
             cells.iter().map(|cell| char::from(cell.load(Ordering::Relaxed))).collect();
         println!("  core {core:>2}  {cells}");
     }
-    println!("  a letter is a loop that had the core, for 4 ms; a slice is 10 ms");
+    println!("  a letter is a loop that had the core, for 4 ms, and * is main; a slice is 10 ms");
     waits.sort_unstable();
     let longest = waits.last().copied().unwrap_or_default();
     let preempted = runtime::metrics().preemptions - preempted;
