@@ -2,7 +2,7 @@
 //!
 //! First every image once on each machine: it runs its cases one after another and names those that
 //! want a boot of their own (a fatal error, a certain number of cores). Those follow, each judged
-//! from outside by its exit code and its console.
+//! from outside by its exit code and its console. Examples have no cases: they have to end well.
 
 use std::collections::HashSet;
 use std::num::NonZero;
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::protocol::{OwnBoot, Report, Verdict, read};
-use super::tally::{Count, Tally};
+use super::protocol::{OwnBoot, read};
+use super::tally::Tally;
+use super::verdict::{Judged, is_silent, judge, judge_example, judge_own};
 use crate::args::Options;
 use crate::cargo::Profile;
 use crate::failure::Result;
@@ -21,7 +22,7 @@ use crate::launch::{command_line, machine};
 use crate::machine::accel::{Accel, Choice};
 use crate::machine::command::Media;
 use crate::machine::{Arch, Machine};
-use crate::vm::{self, Console, End, Outcome};
+use crate::vm::{self, Console, Outcome};
 use crate::workspace::{Image, Workspace};
 use crate::{cargo, image, interrupt};
 
@@ -38,16 +39,18 @@ struct Job {
     image: String,
     machine: Machine,
     boot: PathBuf,
-    /// One case, in a boot of its own.
-    own: Option<OwnBoot>,
+    what: What,
 }
 
-/// What came of a job.
-struct Judged {
-    count: Count,
-    /// What to show if it failed.
-    story: String,
-    own_boots: Vec<OwnBoot>,
+/// What a boot is for.
+#[derive(Clone)]
+enum What {
+    /// All cases of a test image, or the one that was asked for.
+    Cases,
+    /// One case, in a boot of its own.
+    Own(OwnBoot),
+    /// A program that should end well.
+    Example,
 }
 
 pub fn run(
@@ -88,7 +91,7 @@ fn prepare(
                     image: image.name.clone(),
                     machine,
                     boot: boot.clone(),
-                    own: None,
+                    what: if image.is_test() { What::Cases } else { What::Example },
                 });
             }
         }
@@ -159,27 +162,28 @@ impl Runs<'_> {
 
     fn one(&self, job: &Job) -> Result<Vec<Job>> {
         let mut settings = self.options.append.clone();
-        let case = job.own.as_ref().map(|own| own.name.as_str()).or(self.case);
-        settings.extend(case.map(|name| format!("test={name}")));
-        let limit = match &job.own {
-            Some(own) => SLACK + own.timeout.unwrap_or_default(),
-            None => self.options.timeout.unwrap_or(PATIENCE),
+        let (case, limit) = match &job.what {
+            What::Cases => (self.case, self.options.timeout.unwrap_or(PATIENCE)),
+            What::Own(own) => (Some(&*own.name), SLACK + own.timeout.unwrap_or_default()),
+            What::Example => (None, self.options.timeout.unwrap_or(PATIENCE)),
         };
+        settings.extend(case.map(|name| format!("test={name}")));
         let media = Media::Kernel(job.boot.clone());
         let line = command_line(&settings, &[]);
         let outcome = vm::run(&job.machine, &media, &line, Console::Keep, Some(limit))?;
         if interrupt::caught().is_some() {
             return Ok(Vec::new());
         }
-        let judged = match &job.own {
-            Some(own) => judge_own(own, &outcome),
-            None if self.case.is_some() && is_silent(&outcome) => {
+        let judged = match &job.what {
+            What::Own(own) => judge_own(own, &outcome, limit),
+            What::Example => judge_example(&outcome, limit),
+            What::Cases if self.case.is_some() && is_silent(&outcome) => {
                 match self.expectation(job, case.unwrap_or_default(), limit)? {
-                    Some(own) => judge_own(&own, &outcome),
+                    Some(own) => judge_own(&own, &outcome, limit),
                     None => judge(&outcome, limit),
                 }
             }
-            None => judge(&outcome, limit),
+            What::Cases => judge(&outcome, limit),
         };
         self.report(job, &judged, &outcome);
         Ok(judged.own_boots.into_iter().filter_map(|own| self.follow(job, own)).collect())
@@ -206,7 +210,7 @@ impl Runs<'_> {
                 return None;
             }
         }
-        job.own = Some(own);
+        job.what = What::Own(own);
         Some(job)
     }
 
@@ -214,8 +218,12 @@ impl Runs<'_> {
         let column = format!("{} smp {}", job.machine.arch.name(), job.machine.smp);
         // One at a time, so that reports do not mix.
         let mut tally = self.tally.lock().expect("no worker panics");
-        tally.add(&job.image, &column, judged.count);
-        let case = job.own.as_ref().map_or_else(String::new, |own| format!(" {}", own.name));
+        let row = if matches!(job.what, What::Example) { "examples" } else { &job.image };
+        tally.add(row, &column, judged.count);
+        let case = match &job.what {
+            What::Own(own) => format!(" {}", own.name),
+            What::Cases | What::Example => String::new(),
+        };
         let took = outcome.took.as_secs_f64();
         println!("{column}  {}{case}: {} ({took:.1} s)", job.image, judged.count);
         if judged.count.failed > 0 {
@@ -223,121 +231,5 @@ impl Runs<'_> {
             print!("{}", outcome.console);
             println!("---- {}", judged.story);
         }
-    }
-}
-
-/// A case that has its boot to itself does not speak the protocol.
-fn is_silent(outcome: &Outcome) -> bool {
-    let report = read(&outcome.console);
-    report.cases.is_empty() && report.closed.is_none()
-}
-
-/// A boot that ran its cases one after another.
-fn judge(outcome: &Outcome, limit: Duration) -> Judged {
-    let Report { cases, own_boots, closed } = read(&outcome.console);
-    let mut count = Count::default();
-    for (_, verdict) in &cases {
-        match verdict {
-            Verdict::Passed => count.passed += 1,
-            Verdict::Failed => count.failed += 1,
-            Verdict::Skipped(_) => count.skipped += 1,
-        }
-    }
-    let expected = i32::from(count.failed > 0);
-    let story = match (&outcome.end, closed) {
-        (End::Exit(code), Some(said))
-            if *code == expected && said == (count.passed, count.failed, count.skipped) =>
-        {
-            format!("{} of its cases failed", count.failed)
-        }
-        (End::Exit(code), Some(_)) => {
-            count.failed += 1;
-            format!("it ended with code {code}, and its closing line does not fit its cases")
-        }
-        (End::Exit(code), None) => {
-            count.failed += 1;
-            format!("it ended with code {code} in the middle of its cases")
-        }
-        (end, _) => {
-            count.failed += 1;
-            told(end, limit)
-        }
-    };
-    Judged { count, story, own_boots }
-}
-
-/// A boot for one case.
-fn judge_own(own: &OwnBoot, outcome: &Outcome) -> Judged {
-    let missing = own.console.as_ref().filter(|text| !has_text(&outcome.console, text));
-    let story = match (&outcome.end, missing) {
-        (End::Exit(code), _) if *code != own.exit => {
-            Some(format!("it ended with code {code}, not {}", own.exit))
-        }
-        (End::Exit(_), Some(text)) => Some(format!("its console lacks {text:?}")),
-        (End::Exit(_), None) => None,
-        (end, _) => Some(told(end, SLACK + own.timeout.unwrap_or_default())),
-    };
-    let failed = u32::from(story.is_some());
-    let count = Count { passed: 1 - failed, failed, skipped: 0 };
-    Judged { count, story: story.unwrap_or_default(), own_boots: Vec::new() }
-}
-
-/// Lines end in CR LF on a console.
-fn has_text(console: &str, text: &str) -> bool {
-    console.replace('\r', "").contains(&text.replace('\r', ""))
-}
-
-fn told(end: &End, limit: Duration) -> String {
-    let what = vm::failure(end, Some(limit)).map_or_else(String::new, |failure| failure.message);
-    match end {
-        End::TimedOut(dump) => format!("{what}\n{dump}"),
-        _ => what,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(end: End, console: &str) -> Outcome {
-        Outcome { end, console: console.into(), took: Duration::ZERO }
-    }
-
-    #[test]
-    fn an_image_that_closes_well_passes() {
-        let console = "test a ... ok\ntest b ... skipped: x\n1 passed, 0 failed, 1 skipped\n";
-        let judged = judge(&outcome(End::Exit(0), console), SLACK);
-        assert_eq!(judged.count, Count { passed: 1, failed: 0, skipped: 1 });
-    }
-
-    #[test]
-    fn what_does_not_fit_is_a_failure() {
-        let closing = "test a ... ok\n1 passed, 0 failed, 0 skipped\n";
-        let silent = End::Silent("x".into());
-        for (end, console) in [
-            (End::Exit(1), closing),
-            (End::Exit(0), "test a ... ok\n"),
-            (End::Exit(0), "test a ... ok\n2 passed, 0 failed, 0 skipped\n"),
-            (silent, closing),
-            (End::TimedOut(String::new()), closing),
-        ] {
-            assert_eq!(judge(&outcome(end, console), SLACK).count.failed, 1, "{console}");
-        }
-    }
-
-    #[test]
-    fn a_case_alone_is_judged_by_code_and_console() {
-        let own = OwnBoot {
-            name: "overflow".into(),
-            timeout: None,
-            smp: None,
-            exit: 2,
-            console: Some("stack overflow\ngoroutine 1".into()),
-        };
-        let judged = |end, console| judge_own(&own, &outcome(end, console)).count.failed;
-        assert_eq!(judged(End::Exit(2), "x stack overflow\r\ngoroutine 1 [running]:\r\n"), 0);
-        assert_eq!(judged(End::Exit(0), "stack overflow\ngoroutine 1"), 1);
-        assert_eq!(judged(End::Exit(2), "stack overflow"), 1);
-        assert_eq!(judged(End::Silent(String::new()), "stack overflow\ngoroutine 1"), 1);
     }
 }

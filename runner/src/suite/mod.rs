@@ -1,6 +1,6 @@
 //! `qemu-run.sh test`: host tests, then every test image on both CPUs with 1, 2 and 4 cores.
 //!
-//! `host` runs what cargo can test here, `images` boots and judges, `protocol` reads consoles,
+//! `host` runs what cargo can test here, `images` boots, `protocol` reads consoles, `verdict` judges,
 //! `tally` counts and closes with the line that says how it went. `bench` boots figures, not tests.
 
 pub mod bench;
@@ -8,6 +8,7 @@ mod host;
 mod images;
 mod protocol;
 mod tally;
+mod verdict;
 
 use std::io::Write;
 
@@ -29,7 +30,8 @@ pub fn run(
     if options.boot.is_some_and(|boot| boot != Boot::Direct) {
         return Err(Failure::usage("test boots images as QEMU loads them: leave --boot out"));
     }
-    let all: Vec<Image> = workspace.images()?.into_iter().filter(Image::is_test).collect();
+    let mut all = workspace.images()?;
+    all.retain(|image| !image.is_bench());
     let chosen = choose(&all, image)?;
     let mut tally = Tally::default();
     if image.is_none() {

@@ -1,0 +1,139 @@
+//! Judging a boot by what it left behind: its end and its console.
+
+use std::time::Duration;
+
+use super::protocol::{OwnBoot, Report, Verdict, read};
+use super::tally::Count;
+use crate::vm::{self, End, Outcome};
+
+/// What came of a boot.
+pub struct Judged {
+    pub count: Count,
+    /// What to show if it failed.
+    pub story: String,
+    pub own_boots: Vec<OwnBoot>,
+}
+
+/// A case that has its boot to itself does not speak the protocol.
+pub fn is_silent(outcome: &Outcome) -> bool {
+    let report = read(&outcome.console);
+    report.cases.is_empty() && report.closed.is_none()
+}
+
+/// A boot that ran its cases one after another.
+pub fn judge(outcome: &Outcome, limit: Duration) -> Judged {
+    let Report { cases, own_boots, closed } = read(&outcome.console);
+    let mut count = Count::default();
+    for (_, verdict) in &cases {
+        match verdict {
+            Verdict::Passed => count.passed += 1,
+            Verdict::Failed => count.failed += 1,
+            Verdict::Skipped(_) => count.skipped += 1,
+        }
+    }
+    let expected = i32::from(count.failed > 0);
+    let story = match (&outcome.end, closed) {
+        (End::Exit(code), Some(said))
+            if *code == expected && said == (count.passed, count.failed, count.skipped) =>
+        {
+            format!("{} of its cases failed", count.failed)
+        }
+        (End::Exit(code), Some(_)) => {
+            count.failed += 1;
+            format!("it ended with code {code}, and its closing line does not fit its cases")
+        }
+        (End::Exit(code), None) => {
+            count.failed += 1;
+            format!("it ended with code {code} in the middle of its cases")
+        }
+        (end, _) => {
+            count.failed += 1;
+            told(end, limit)
+        }
+    };
+    Judged { count, story, own_boots }
+}
+
+/// A boot for one case.
+pub fn judge_own(own: &OwnBoot, outcome: &Outcome, limit: Duration) -> Judged {
+    let missing = own.console.as_ref().filter(|text| !has_text(&outcome.console, text));
+    let story = match (&outcome.end, missing) {
+        (End::Exit(code), _) if *code != own.exit => {
+            Some(format!("it ended with code {code}, not {}", own.exit))
+        }
+        (End::Exit(_), Some(text)) => Some(format!("its console lacks {text:?}")),
+        (End::Exit(_), None) => None,
+        (end, _) => Some(told(end, limit)),
+    };
+    let failed = u32::from(story.is_some());
+    let count = Count { passed: 1 - failed, failed, skipped: 0 };
+    Judged { count, story: story.unwrap_or_default(), own_boots: Vec::new() }
+}
+
+/// A program of which no more is known than that it should end well.
+pub fn judge_example(outcome: &Outcome, limit: Duration) -> Judged {
+    let own = OwnBoot { name: String::new(), timeout: None, smp: None, exit: 0, console: None };
+    judge_own(&own, outcome, limit)
+}
+
+/// Lines end in CR LF on a console.
+fn has_text(console: &str, text: &str) -> bool {
+    console.replace('\r', "").contains(&text.replace('\r', ""))
+}
+
+fn told(end: &End, limit: Duration) -> String {
+    let what = vm::failure(end, Some(limit)).map_or_else(String::new, |failure| failure.message);
+    match end {
+        End::TimedOut(dump) => format!("{what}\n{dump}"),
+        _ => what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    fn outcome(end: End, console: &str) -> Outcome {
+        Outcome { end, console: console.into(), took: Duration::ZERO }
+    }
+
+    #[test]
+    fn an_image_that_closes_well_passes() {
+        let console = "test a ... ok\ntest b ... skipped: x\n1 passed, 0 failed, 1 skipped\n";
+        let judged = judge(&outcome(End::Exit(0), console), LIMIT);
+        assert_eq!(judged.count, Count { passed: 1, failed: 0, skipped: 1 });
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_failure() {
+        let closing = "test a ... ok\n1 passed, 0 failed, 0 skipped\n";
+        let silent = End::Silent("x".into());
+        for (end, console) in [
+            (End::Exit(1), closing),
+            (End::Exit(0), "test a ... ok\n"),
+            (End::Exit(0), "test a ... ok\n2 passed, 0 failed, 0 skipped\n"),
+            (silent, closing),
+            (End::TimedOut(String::new()), closing),
+        ] {
+            assert_eq!(judge(&outcome(end, console), LIMIT).count.failed, 1, "{console}");
+        }
+    }
+
+    #[test]
+    fn a_case_alone_is_judged_by_code_and_console() {
+        let own = OwnBoot {
+            name: "overflow".into(),
+            timeout: None,
+            smp: None,
+            exit: 2,
+            console: Some("stack overflow\ngoroutine 1".into()),
+        };
+        let judged = |end, console| judge_own(&own, &outcome(end, console), LIMIT).count.failed;
+        assert_eq!(judged(End::Exit(2), "x stack overflow\r\ngoroutine 1 [running]:\r\n"), 0);
+        assert_eq!(judged(End::Exit(0), "stack overflow\ngoroutine 1"), 1);
+        assert_eq!(judged(End::Exit(2), "stack overflow"), 1);
+        assert_eq!(judged(End::Silent(String::new()), "stack overflow\ngoroutine 1"), 1);
+    }
+}
