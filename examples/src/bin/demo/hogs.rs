@@ -60,7 +60,7 @@ pub fn hogs() {
             cells.iter().map(|cell| char::from(cell.load(Ordering::Relaxed))).collect();
         println!("  core {core:>2}  {cells}");
     }
-    println!("  a letter is a loop that had the core, for 4 ms, and * is main; a slice is 10 ms");
+    println!("  a letter is a loop that had the core for 4 ms, * is main; a slice is 10 ms");
     waits.sort_unstable();
     let longest = waits.last().copied().unwrap_or_default();
     let preempted = runtime::metrics().preemptions - preempted;
