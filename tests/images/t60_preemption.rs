@@ -2,15 +2,17 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::p::{Status, allp};
 use burrow::kernel::panic::rows::Rows;
 use burrow::kernel::panic::unwind::{Pc, Stacks, Walk};
 use burrow::kernel::panic::{goroutines, image};
+use burrow::kernel::sched::SCHED;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use burrow_tests::arch::{hold_over_calls, hold_registers};
-use burrow_tests::wait::{preemptions, until};
+use burrow_tests::wait::{hold_core_until, preemptions, until};
 use core::hint::black_box;
 
 burrow::test_main!();
@@ -80,6 +82,47 @@ fn a_turn_comes_after_about_a_slice() {
     waits.sort_unstable();
     println!("median {} us, longest {} us", waits[4].as_micros(), waits[8].as_micros());
     assert!(waits[4] < Duration::from_millis(200), "{waits:?}");
+}
+
+/// A core without a tick takes two goroutines from the global queue at once: the one that it runs
+/// must not keep it for ever from the other, which waits in its own queue.
+#[burrow::test(smp = 2)]
+fn goroutines_taken_together_share_the_core() {
+    static ALONE: AtomicU32 = AtomicU32::new(0);
+    static LEAVE: AtomicBool = AtomicBool::new(false);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    STOP.store(false, Ordering::Relaxed);
+    let all = WaitGroup::new();
+    let pinned = pin();
+    let others = runtime::gomaxprocs(0) as u32 - 1;
+    for _ in 0..others {
+        all.go(|| {
+            ALONE.fetch_add(1, Ordering::Relaxed);
+            while !LEAVE.load(Ordering::Relaxed) {}
+        });
+    }
+    // Each of them on a core of its own, whose tick has ended.
+    let tickless = |id| id == pinned.p().id || !allp(id).ticking();
+    hold_core_until(burrow_tests::wait::LIMIT, || {
+        ALONE.load(Ordering::Relaxed) == others && (0..=others as usize).all(tickless)
+    });
+    assert!((0..=others as usize).all(|id| allp(id).status() == Status::Running));
+    for _ in 0..2 {
+        all.go(|| {
+            STARTED.fetch_add(1, Ordering::Relaxed);
+            empty_loop();
+        });
+    }
+    // SAFETY: pinned, on the M that holds the P.
+    let hogs = unsafe { pinned.p().owner() }.drain();
+    SCHED.lock.lock().globrunqputbatch(hogs);
+    LEAVE.store(true, Ordering::Relaxed);
+    hold_core_until(Duration::from_secs(5), || STARTED.load(Ordering::Relaxed) == 2);
+    let started = STARTED.load(Ordering::Relaxed);
+    drop(pinned);
+    STOP.store(true, Ordering::Relaxed);
+    all.wait();
+    assert_eq!(started, 2);
 }
 
 /// Two goroutines wait for each other's turn and only call a small function meanwhile.

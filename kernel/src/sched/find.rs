@@ -65,6 +65,10 @@ fn from_global(p: &'static P) -> Option<&'static G> {
     let left = unsafe { p.owner() }.put_batch(rest);
     debug_assert!(left.is_empty(), "an empty ring has room for half of itself");
     locked.globrunqputbatch(left);
+    drop(locked);
+    // They wait for a goroutine that may never stop by itself, and who queued them has no more
+    // reason to tick.
+    super::tick::need_if_waiters(p);
     Some(g)
 }
 
