@@ -11,6 +11,7 @@ use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use burrow_arch::irq;
 use burrow_tests::arch::{hold_over_calls, hold_registers};
 use burrow_tests::wait::{hold_core_until, preemptions, until};
 use core::hint::black_box;
@@ -263,6 +264,26 @@ fn held_off_preemption_is_honoured_later() {
     STOP.store(true, Ordering::Relaxed);
     group.wait();
     println!("away for {} us after the hold", gone.as_micros());
+}
+
+/// Who masked interrupts keeps the core, although a preemption waits to be honoured.
+#[burrow::test]
+fn masked_interrupts_put_preemption_off() {
+    let switches = || -> u64 { runtime::p_stats().iter().map(|p| p.switches).sum() };
+    let was_enabled = irq::disable();
+    let pinned = pin();
+    pinned.g().request_preemption();
+    let (p, before) = (pinned.p(), pinned.p().counts.switches.load(Ordering::Relaxed));
+    drop(pinned);
+    // Masked, so that this is the same core still.
+    let after = p.counts.switches.load(Ordering::Relaxed);
+    let masked = !irq::enabled();
+    let all = switches();
+    irq::restore(was_enabled);
+    assert!(masked);
+    assert_eq!(after, before, "another goroutine ran in between");
+    drop(pin());
+    assert!(switches() > all, "the request was forgotten");
 }
 
 /// Allocation, channels, printing and spawning in the middle of frequent preemption.

@@ -77,6 +77,11 @@ pub extern "C" fn preempted() {
 /// A preemption was held off and is due now. Go: the `preempt` check of `newstack`.
 pub fn preempt_park() {
     let g = g::current();
+    if !burrow_arch::irq::enabled() {
+        // Who masked interrupts relies on nothing else running here, and what runs next would
+        // inherit the mask. The request stays for the next time.
+        return;
+    }
     g.clear_preemption();
     if !g.is_g0() && g.status() != Status::Running {
         return;
