@@ -45,7 +45,7 @@ pub fn describe_cpu(out: &mut dyn core::fmt::Write) -> core::fmt::Result {
 
 /// Ends the machine with that code, at once. Go: `exit`.
 pub fn exit(code: i32) -> ! {
-    power::exit(code & 0xff)
+    panic::go_down_with(code & 0xff)
 }
 
 unsafe extern "Rust" {
@@ -198,7 +198,7 @@ fn main_goroutine() {
     if let Some(machine) = machine() {
         machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
     }
-    power::exit(__burrow_start().into())
+    exit(__burrow_start().into())
 }
 
 /// No driver has asked for this interrupt.

@@ -2,7 +2,9 @@
 #![no_std]
 #![no_main]
 use burrow::prelude::*;
+use burrow::sync::atomic::{AtomicUsize, Ordering};
 use burrow::{env, runtime};
+use burrow_tests::wait::spin_until;
 
 burrow::test_main!();
 
@@ -17,6 +19,21 @@ fn a_case_may_want_cores() {
 #[burrow::test(exit = 7)]
 fn the_exit_code_is_judged() {
     runtime::exit(7);
+}
+
+/// Of many goroutines that end the program at the same moment, one says the code.
+#[burrow::test(smp = 4, exit = 7)]
+fn all_cores_may_exit_at_once() {
+    let here = Arc::new(AtomicUsize::new(0));
+    for _ in 0..4 {
+        let here = here.clone();
+        go(move || {
+            here.fetch_add(1, Ordering::SeqCst);
+            spin_until(|| here.load(Ordering::SeqCst) == 4);
+            runtime::exit(7);
+        });
+    }
+    runtime::goexit();
 }
 
 #[burrow::test(console = "spoken \"so\"")]

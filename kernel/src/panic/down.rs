@@ -60,13 +60,7 @@ static STACKS: [Stack; 2] = [const { Stack(UnsafeCell::new([0; STACK])) }; 2];
 
 /// Ends the image. From any context.
 pub fn go_down(failure: &Failure<'_>) -> ! {
-    burrow_arch::irq::disable();
-    let me = this_core();
-    // Relaxed: cores that lose need nothing of the winner's.
-    let winner = DOWN.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed);
-    if winner.is_err_and(|winner| winner != me) {
-        freeze::stand_still(failure.registers, failure.kind);
-    }
+    take_turn(failure.registers, failure.kind);
     match FAILURES.fetch_add(1, Ordering::Relaxed) {
         0 => run_on(&STACKS[0], first, failure),
         1 => run_on(&STACKS[1], second, failure),
@@ -75,6 +69,27 @@ pub fn go_down(failure: &Failure<'_>) -> ! {
             exit(4)
         }
         _ => exit(5),
+    }
+}
+
+/// Ends the image with that code, as the program asked. From any context.
+///
+/// Takes the same turn: the code travels as a line of text, which a second core that ends the
+/// image, or one that stops this core in its middle, would spoil.
+pub fn go_down_with(code: i32) -> ! {
+    take_turn(&Registers::here(), Pc::Return);
+    exit(code)
+}
+
+/// This core ends the image from here on, interrupts masked; if another one does already, stands
+/// still.
+fn take_turn(registers: &Registers, kind: Pc) {
+    burrow_arch::irq::disable();
+    let me = this_core();
+    // Relaxed: cores that lose need nothing of the winner's.
+    let winner = DOWN.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed);
+    if winner.is_err_and(|winner| winner != me) {
+        freeze::stand_still(registers, kind);
     }
 }
 

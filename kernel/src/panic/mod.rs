@@ -31,6 +31,8 @@ pub mod goroutines;
 pub mod image;
 
 #[cfg(target_os = "none")]
+pub use down::go_down_with;
+#[cfg(target_os = "none")]
 pub use fatal::{fatal, throw};
 
 // The personality routine that landing pads name; images do not link without it.
