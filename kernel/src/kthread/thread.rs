@@ -134,23 +134,23 @@ pub(super) fn reap_if_finished(m: &'static M) {
     }
 }
 
-/// A core's first thread begins to schedule, on its own g0 stack: with its P if it is taken for it
-/// already, else asleep until there is work. Go: `mstart`.
+/// A core's first thread begins to schedule, on its own g0 stack: with its P, unless that is not in
+/// use; then it sleeps. Go: `mstart`.
 pub fn enter_scheduler(m: &'static M) -> ! {
     crate::stack::idle_exit();
     burrow_arch::irq::enable();
     if m.try_p().is_none() {
         let p = percpu::local().own_p();
-        let mut locked = SCHED.lock.lock();
-        // From here on the core can be found: its P and the M to run it, together.
         if p.id < SCHED.procs() {
+            // It looks for work before it becomes idle, as any core does: goroutines may wait that
+            // were started when there was nobody to wake (law 9).
             p.set_status(Status::Idle);
-            locked.pidleput(p);
+            sched::acquirep(m, p);
+        } else {
+            idle::mput(&mut SCHED.lock.lock(), m);
+            let p = idle::stopm(m);
+            sched::acquirep(m, p);
         }
-        idle::mput(&mut locked, m);
-        drop(locked);
-        let p = idle::stopm(m);
-        sched::acquirep(m, p);
     }
     sched::run::schedule_loop(m)
 }
