@@ -7,7 +7,7 @@ use super::note::{Note, Sleep};
 use super::switch::switch_to;
 use crate::m::M;
 use crate::percpu::{self, Core};
-use crate::sched::SCHED;
+use crate::sched::{SCHED, tick};
 use crate::stack;
 
 /// Sleeps until the note is signalled. On g0, pinned, no lock held. Go: `notesleep`.
@@ -35,7 +35,13 @@ fn ready(m: &'static M) {
     // The box's first letter rings the bell; the core takes all letters at once.
     // SAFETY: Ms are never freed, and one that sleeps is on no list.
     let was = unsafe { core.threads.mailbox.push(m.as_item()) };
-    if was == Was::Empty && index != percpu::local().index {
+    if was == Was::Nonempty {
+        return;
+    }
+    if index == percpu::local().index {
+        // What runs here makes way in time only if the core ticks.
+        tick::need(core.own_p());
+    } else {
         ipi::send(index);
     }
 }
