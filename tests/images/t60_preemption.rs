@@ -99,7 +99,9 @@ fn goroutines_taken_together_share_the_core() {
     for _ in 0..others {
         all.go(|| {
             ALONE.fetch_add(1, Ordering::Relaxed);
-            while !LEAVE.load(Ordering::Relaxed) {}
+            while !LEAVE.load(Ordering::Relaxed) {
+                core::hint::spin_loop();
+            }
         });
     }
     // Each of them on a core of its own, whose tick has ended.
