@@ -55,9 +55,15 @@ pub fn frozen(frame: &mut TrapFrame) -> ! {
 /// Leaves the registers behind and stops this core for good. Interrupts are masked.
 pub fn stand_still(registers: &Registers, kind: Pc) -> ! {
     burrow_arch::irq::disable();
+    let g = burrow_arch::cpu::current();
+    if stopped_at(g).is_some() {
+        // It stood still already when it was told to: counted twice, it would stand for a core
+        // that still runs.
+        burrow_arch::irq::halt();
+    }
     let index = TAKEN.fetch_add(1, Ordering::Relaxed);
     if let Some(place) = PLACES.get(index) {
-        let stopped = Stopped { g: burrow_arch::cpu::current(), registers: *registers, kind };
+        let stopped = Stopped { g, registers: *registers, kind };
         // SAFETY: this core alone took the place, and nobody reads it before `full`.
         unsafe { *place.stopped.get() = Some(stopped) };
         // Release: pairs with the acquire in `stopped_at`.
