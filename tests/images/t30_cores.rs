@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::kthread;
 use burrow::kernel::percpu;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
@@ -35,6 +36,18 @@ fn all_cores_run_at_the_same_time() {
     }
     all.wait();
     assert_eq!(here.load(Ordering::SeqCst), cores);
+}
+
+/// A kernel thread gets its turn on a core whose goroutine never gives it up and was alone so far.
+#[burrow::test]
+fn a_thread_shares_its_core_with_a_lone_goroutine() {
+    static RAN: AtomicUsize = AtomicUsize::new(0);
+    for turn in 1..=3 {
+        let pinned = pin();
+        kthread::spawn(|turn| RAN.store(turn, Ordering::Release), turn, pinned.core().index);
+        drop(pinned);
+        spin_until(|| RAN.load(Ordering::Acquire) == turn);
+    }
 }
 
 /// A token goes round by atomics alone; every goroutine holds its core meanwhile.
