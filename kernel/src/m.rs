@@ -117,9 +117,14 @@ impl M {
         unsafe { item.as_ref() }
     }
 
-    /// Unique among Ms; never used twice.
+    /// Unique among Ms; never used twice: an M that is used again gets another.
     pub fn id(&self) -> u64 {
         self.id.load(Ordering::Relaxed)
+    }
+
+    /// Given as it begins another life.
+    pub fn set_id(&self, id: u64) {
+        self.id.store(id, Ordering::Relaxed);
     }
 
     /// The core it runs on or will be woken on.

@@ -80,7 +80,13 @@ fn start_scheduling(_: usize) {
 /// Returns the thread's id.
 pub fn spawn(f: fn(usize), arg: usize, core: usize) -> u64 {
     let free = FREE.lock().pop_front().map(M::from_item);
-    let m = free.unwrap_or_else(|| allocm(core));
+    let m = match free {
+        Some(m) => {
+            m.set_id(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+            m
+        }
+        None => allocm(core),
+    };
     m.set_core(core);
     m.set_start(Some((f, arg)));
     prepare(m);

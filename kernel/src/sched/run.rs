@@ -97,8 +97,12 @@ fn execute(m: &'static M, g: &'static G, slice: Slice) -> Action {
     // Law 2: what the goroutine held moves to g0. One count was mcall's own.
     let held = g.count();
     g.set_count(0);
-    m.g0.set_count(m.g0.count() + held - 1);
-    m.g0.add_ranks(g.take_ranks());
+    if held > 1 {
+        m.g0.set_count(m.g0.count() + held - 1);
+    }
+    if cfg!(debug_assertions) {
+        m.g0.add_ranks(g.take_ranks());
+    }
     Action::from_word(word)
 }
 
