@@ -86,8 +86,15 @@ pub fn stack_overflow(frame: &mut TrapFrame) -> ! {
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
-    // From here on the stack may use what is kept for this.
+    // From here on the stack may use what is kept for this. A frame of its own, as small as can be:
+    // a large one would find the stack full before it has said so.
     crate::g::current().set_panicking(true);
+    panicked(info)
+}
+
+/// Go: `gopanic`, as far as it goes: prints and ends the image.
+#[inline(never)]
+fn panicked(info: &PanicInfo<'_>) -> ! {
     let message = info.message();
     let current = goroutines::current();
     // What goroutines may not do while the runtime is in the middle of something. Go: `gopanic`.
