@@ -57,7 +57,7 @@ machine_of() {
 
 case $word in
     test | setup | bench) arches=${arch:-x86_64 aarch64} ;;
-    build | env) arches= ;;
+    build | env | coverage) arches= ;;
     *) if [ -n "$word" ] && [ -f "$word" ]; then
            arches=$(machine_of "$word")
        else

@@ -28,6 +28,7 @@ pub enum Task {
     Bench(Vec<String>),
     Build(String),
     Env,
+    Coverage,
     List,
     Help,
     Setup,
@@ -170,6 +171,7 @@ fn task(words: Vec<String>, options: &Options) -> Result<Task> {
             Task::Build(image)
         }
         Some("env") => Task::Env,
+        Some("coverage") => Task::Coverage,
         Some("setup") => Task::Setup,
         Some(word @ ("lab" | "new")) => {
             return Err(Failure::usage(format!(

@@ -66,6 +66,7 @@ fn perform(task: &Task, options: &Options) -> Result<u8> {
             print!("{}", cargo::exports(&workspace, arch));
             Ok(0)
         }
+        Task::Coverage => suite::host::coverage(&workspace),
         Task::List => list(&workspace),
         Task::Help => {
             print!("{}", include_str!("help.txt"));

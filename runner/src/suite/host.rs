@@ -45,6 +45,20 @@ fn miri(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     judge("miri", cargo, tally)
 }
 
+/// Lists the behaviours with the places of their tests.
+pub fn coverage(workspace: &Workspace) -> Result<u8> {
+    let listing = ["test", "-q", "-p", "burrow-tests", "--lib", "coverage::listing", "--"];
+    let shown = ["--exact", "--nocapture"];
+    let cargo = Cargo::new(workspace).args(listing).args(shown);
+    let (status, output) = cargo.run()?;
+    for line in
+        output.lines().filter(|line| line.contains("  ") || line.contains(" wanted by now "))
+    {
+        println!("{line}");
+    }
+    Ok(u8::from(!status.success()))
+}
+
 fn judge(name: &str, cargo: Cargo, tally: &mut Tally) -> Result<()> {
     let started = Instant::now();
     let (status, output) = cargo.run()?;

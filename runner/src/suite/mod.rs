@@ -4,7 +4,7 @@
 //! `tally` counts and closes with the line that says how it went. `bench` boots figures, not tests.
 
 pub mod bench;
-mod host;
+pub mod host;
 mod images;
 mod protocol;
 mod tally;
