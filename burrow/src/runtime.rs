@@ -7,7 +7,7 @@ mod metrics;
 use core::sync::atomic::Ordering;
 
 use burrow_kernel::g;
-use burrow_kernel::sched::{SCHED, run, spawn, table};
+use burrow_kernel::sched::{SCHED, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
 pub use exit::{ExitCode, Termination};
@@ -67,6 +67,15 @@ pub fn goid() -> u64 {
 /// moment. Burrow's own addition: Go keeps it to itself, here it tells the core.
 pub fn p_id() -> usize {
     pin().p().id
+}
+
+/// Runs `f` on the caller while no other goroutine runs. `f` must not park, yield or end the
+/// goroutine: that throws. Goroutines that it starts or readies run afterwards. If it panics, the
+/// world goes on, and then the panic. Go: what the runtime does for itself.
+///
+/// Only one stops the world at a time; the others wait for their turn.
+pub fn stop_the_world<T>(f: impl FnOnce() -> T) -> T {
+    stop::stop_the_world(f)
 }
 
 /// Sets the stack limit of goroutines started later, clamped to 64 KiB ..= 1 GiB; the former one.

@@ -20,6 +20,7 @@ use crate::queue::runq::{Owner, RunQueue};
 /// | --- | --- | --- | --- |
 /// | `Idle` | no | yes | no |
 /// | `Running` | yes | no | yes |
+/// | `GcStop` | perhaps by who stopped the world | no | no, but for that one |
 /// | `Dead` | no | no | no: above `GOMAXPROCS` |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
@@ -28,6 +29,8 @@ pub enum Status {
     Idle = 0,
     /// Held by an M.
     Running = 1,
+    /// Stopped with the world. Go: `_Pgcstop`.
+    GcStop = 3,
     /// Not in use.
     Dead = 4,
 }
@@ -122,6 +125,7 @@ impl P {
         match self.status.load(Ordering::Relaxed) {
             0 => Status::Idle,
             1 => Status::Running,
+            3 => Status::GcStop,
             _ => Status::Dead,
         }
     }

@@ -108,6 +108,18 @@ impl G {
         self.status.store(Status::Waiting as u32, Ordering::Release);
     }
 
+    /// This running goroutine's M is about to sleep until the world has stopped: it shows as
+    /// waiting, with the scan bit, so that nobody takes its saved context for where it is.
+    pub fn begin_stopping(&self, reason: crate::sched::WaitReason) {
+        self.set_wait_reason(reason);
+        self.status.store(Status::Waiting as u32 | SCAN, Ordering::Release);
+    }
+
+    /// Ends what [`begin_stopping`](Self::begin_stopping) began.
+    pub fn end_stopping(&self) {
+        self.status.store(Status::Running as u32, Ordering::Release);
+    }
+
     #[cold]
     #[inline(never)]
     fn casgstatus_slow(&self, old: Status, new: Status) {

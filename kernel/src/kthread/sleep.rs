@@ -10,7 +10,8 @@ use crate::percpu::{self, Core};
 use crate::sched::{SCHED, tick};
 use crate::stack;
 
-/// Sleeps until the note is signalled. On g0, pinned, no lock held. Go: `notesleep`.
+/// Sleeps until the note is signalled. Pinned, no lock held; on g0, or on the stack of a goroutine
+/// that keeps its M and P meanwhile. Go: `notesleep`.
 pub fn notesleep(m: &'static M, note: &Note<M>) {
     match note.prepare_sleep(m.as_item()) {
         Sleep::AlreadySignalled => {}

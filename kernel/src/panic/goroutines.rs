@@ -122,7 +122,9 @@ fn goroutine(g: &'static G) -> Goroutine {
         system: g.kind() == Kind::System,
         stack: slot(g),
         stack_limit: g.stack().limit,
-        running: matches!(status, Status::Running | Status::Syscall) && off_core.is_none(),
+        // One that waits on an M stops the world.
+        running: (matches!(status, Status::Running | Status::Syscall) || m.is_some())
+            && off_core.is_none(),
         saved: registers(context, &slot(g)),
         created_by: g.created_by(),
     }

@@ -3,7 +3,7 @@
 //! Decides only; `run` acts. Left out because Burrow has none: collector work, the trace reader,
 //! finalizers.
 
-use super::{SCHED, acquirep, idle, releasep, steal};
+use super::{SCHED, acquirep, idle, releasep, steal, stop};
 use crate::config::GLOBAL_QUEUE_TICK;
 use crate::g::G;
 use crate::m::M;
@@ -17,6 +17,10 @@ pub type Found = (&'static G, Slice);
 /// Finds work, sleeping until there is some. On g0, holding a P; may give it up and take it again.
 pub fn findrunnable(m: &'static M) -> Found {
     loop {
+        if SCHED.world.gcwaiting() {
+            stop::gcstopm(m);
+            continue;
+        }
         if let Some(found) = find_with_p(m, m.p()) {
             return found;
         }
@@ -89,6 +93,10 @@ enum GivenUp {
 /// and sleeps.
 fn give_up_p(m: &'static M) -> GivenUp {
     let mut locked = SCHED.lock.lock();
+    if SCHED.world.gcwaiting() {
+        // Set since the last look: its idle Ps have been counted, and this is none of them.
+        return GivenUp::LookAgain;
+    }
     if let Some(g) = locked.globrunqget() {
         return GivenUp::Found(g);
     }

@@ -42,7 +42,7 @@ fn wake_one(m: &'static M) {
     loop {
         let mut locked = SCHED.lock.lock();
         if let Some(p) = locked.pidleget_any(m.core() + 1) {
-            return startm(&mut locked, p, true);
+            return startm(&mut locked, p, Start::Spinning);
         }
         drop(locked);
         if SCHED.spinners.wake_failed() == Wake::Nobody {
@@ -51,8 +51,17 @@ fn wake_one(m: &'static M) {
     }
 }
 
-/// Hands an idle P, already off the mask, to an M of its core. Go: `startm`.
-fn startm(locked: &mut Locked, p: &'static P, spinning: bool) {
+/// What an M is started for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// To look for work; its mark has been set.
+    Spinning,
+    /// For a P that has work.
+    Working,
+}
+
+/// Hands a P that nobody holds, off the mask, to an M of its core. Go: `startm`.
+pub fn startm(locked: &mut Locked, p: &'static P, start: Start) {
     let m = match mget(locked, p.id) {
         Some(m) => m,
         None => kthread::newm(locked, p.id),
@@ -60,7 +69,7 @@ fn startm(locked: &mut Locked, p: &'static P, spinning: bool) {
     if m.spinning() {
         crate::panic::throw("startm: m is spinning");
     }
-    m.set_spinning(spinning);
+    m.set_spinning(start == Start::Spinning);
     m.set_nextp(p);
     bump(&p.counts.wakeups, 1);
     record(Event::Wake, p.id as u64, m.id());

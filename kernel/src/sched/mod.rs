@@ -2,7 +2,7 @@
 //!
 //! Reading order: `run` (the g0 loop), `find` and `steal` (where work comes from), `spin`'s protocol
 //! in [`crate::queue::spin`], `idle` (Ms and Ps without work), `park`, `spawn`, `preempt`, `tick`,
-//! `deadlock`.
+//! `deadlock`, `stop`.
 //!
 //! # Who wakes whom (law 9)
 //!
@@ -27,6 +27,7 @@ pub mod preempt;
 pub mod run;
 pub mod spawn;
 pub mod steal;
+pub mod stop;
 pub mod table;
 pub mod tick;
 
@@ -67,6 +68,8 @@ pub struct Sched {
     pub spinners: Spinners,
     /// Next goroutine id. Go: `goidgen`.
     goidgen: AtomicU64,
+    /// Stopping the world.
+    pub world: stop::World,
     /// Random orders of the Ps. Go: `stealOrder`.
     steal_order: spin::Once<RandomOrder>,
     /// Ps in use. Go: `gomaxprocs`.
@@ -89,6 +92,8 @@ pub struct Locked {
     pub nmidle: usize,
     /// Free Gs with a stack. Go: `gFree.stack`.
     pub gfree: FreeList<G>,
+    /// Ps that have yet to stop before the world is. Go: `stopwait`.
+    pub stopwait: usize,
 }
 
 impl Sched {
@@ -102,6 +107,7 @@ impl Sched {
                     mcount: 0,
                     nmidle: 0,
                     gfree: FreeList::new(),
+                    stopwait: 0,
                 },
             ),
             runqsize: GlobalLen::new(),
@@ -109,6 +115,7 @@ impl Sched {
             idle_ps: CoreMask::new(),
             spinners: Spinners::new(),
             goidgen: AtomicU64::new(1),
+            world: stop::World::new(),
             steal_order: spin::Once::new(),
             procs: AtomicU32::new(0),
             cores: AtomicU32::new(0),

@@ -8,8 +8,10 @@
 use burrow_arch::trap::{self, TrapFrame};
 
 use super::run::{Action, mcall};
+use super::{SCHED, stop};
 use crate::config::CONFIG;
 use crate::g::{self, G, Status};
+use crate::m::M;
 use crate::p::bump;
 use crate::stack;
 
@@ -66,8 +68,17 @@ pub extern "C" fn preempted() {
     if let Some(p) = m.try_p() {
         bump(&p.counts.preemptions, 1);
     }
-    if crate::kthread::turn_is_over() {
+    leave(g, m);
+}
+
+/// The goroutine that runs here, its count raised once for this, makes way: for the next kernel
+/// thread of this core, or for the next goroutine.
+fn leave(g: &'static G, m: &'static M) {
+    let threads = crate::kthread::turn_is_over();
+    if threads {
         crate::kthread::yield_now(m);
+    }
+    if (threads && !SCHED.world.gcwaiting()) || !stop::may_leave() {
         let _ = g.lower();
         return;
     }
@@ -87,10 +98,10 @@ pub fn preempt_park() {
         return;
     }
     g.raise();
-    if g.is_g0() || crate::kthread::turn_is_over() {
+    if g.is_g0() {
         crate::kthread::yield_now(g.m());
         let _ = g.lower();
         return;
     }
-    mcall(g, Action::Preempt);
+    leave(g, g.m());
 }

@@ -53,6 +53,8 @@ reasons! {
     WaitGroupWait = "sync.WaitGroup.Wait",
     /// A condition.
     CondWait = "sync.Cond.Wait",
+    /// Waiting until the other goroutines have stopped.
+    StoppingTheWorld = "stopping the world",
     /// Stopped by a preemption.
     Preempted = "preempted",
 }

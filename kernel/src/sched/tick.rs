@@ -98,7 +98,7 @@ pub fn on_ipi(frame: &mut TrapFrame) {
     p::bump(&core.interrupts, 1);
     crate::stack::flush_epoch();
     let p = core.own_p();
-    if !p.ticking() && waits(core, p) {
+    if (!p.ticking() || stops(p)) && waits(core, p) {
         // The first tick is this one: a slice that began long ago is seen to begin now.
         on_tick(core, frame);
     }
@@ -106,7 +106,12 @@ pub fn on_ipi(frame: &mut TrapFrame) {
 
 /// Whether anything waits for this core.
 fn waits(core: &'static Core, p: &'static P) -> bool {
-    (p.status() == Status::Running && find::has_waiters(p)) || core.threads.waiting()
+    (p.status() == Status::Running && find::has_waiters(p)) || core.threads.waiting() || stops(p)
+}
+
+/// Whether the world waits for this P.
+fn stops(p: &P) -> bool {
+    SCHED.world.gcwaiting() && p.status() == Status::Running
 }
 
 fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
@@ -122,6 +127,8 @@ fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
         false => TICK_NS,
         true => match try_preempt(frame, g::current()) {
             Outcome::Retry => RETRY_NS,
+            // On its way to or from a goroutine: soon it will be in one.
+            Outcome::Pending | Outcome::Off if stops(p) => RETRY_NS,
             Outcome::Redirected | Outcome::Pending | Outcome::Off => TICK_NS,
         },
     };
@@ -137,11 +144,12 @@ fn over(core: &'static Core, p: &'static P, now: u64) -> bool {
     let has_p = g::current().try_m().is_some_and(|m| m.try_p().is_some());
     // A thread without a P makes way at the next tick (law 8).
     let limit = if has_p { SLICE_NS } else { TICK_NS };
-    let turn = core.tick.turn.age(core.threads.turn(), now) >= limit && core.threads.waiting();
+    let due = core.tick.turn.age(core.threads.turn(), now) >= limit || (!has_p && stops(p));
+    let turn = due && core.threads.waiting();
     if turn {
         core.threads.set_due();
     }
-    turn || (slice && has_p && find::has_waiters(p))
+    turn || (has_p && (stops(p) || (slice && find::has_waiters(p))))
 }
 
 /// Goroutines have waited in the global queue for a slice: cores that run a lone goroutine do not

@@ -25,7 +25,12 @@ struct Inner {
 impl Sema {
     /// No permits.
     pub const fn new() -> Self {
-        let inner = Inner { permits: 0, waiters: List::new() };
+        Self::with_permits(0)
+    }
+
+    /// So many permits.
+    pub const fn with_permits(permits: u32) -> Self {
+        let inner = Inner { permits, waiters: List::new() };
         Self { inner: SpinLock::new(Rank::Channel, inner) }
     }
 

@@ -1,0 +1,187 @@
+//! Stopping the world: no goroutine runs but the one that asked (law 16). Go: `stopTheWorld`,
+//! `startTheWorld`, `gcstopm`.
+//!
+//! Each P stops by itself: an M that looks for work while `gcwaiting` is set gives its P up as
+//! `GcStop` and sleeps ([`gcstopm`]). Idle Ps are taken at once; a P whose M runs a goroutine is
+//! asked for by an interrupt, and its core's tick asks again until it has stopped
+//! ([`super::tick`]). The requester keeps its P, sleeps on a note until the last of the others has
+//! stopped, and goes on. Kernel threads without a P notice nothing, and have their turns on the
+//! requester's core too.
+//!
+//! Differs from Go: there the requester asks again every 100 µs. Here nobody needs to: `gcwaiting`
+//! is set before the interrupt is sent, so that a core either sees it when it next looks for work,
+//! or runs a goroutine when the interrupt comes and then ticks until that has left.
+
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use burrow_arch::ipi;
+
+use super::{Locked, SCHED, WaitReason, acquirep, idle, releasep};
+use crate::g::{self, Status as GStatus};
+use crate::kthread::note::Note;
+use crate::kthread::{self, notesleep};
+use crate::m::M;
+use crate::p::{P, Status, allp};
+use crate::percpu::record;
+use crate::sync::pin;
+use crate::sync::sema::Sema;
+use crate::trace::ring::Event;
+
+/// What stopping needs beside the scheduler's lock.
+pub struct World {
+    /// One stops the world at a time. Go: `worldsema`.
+    sema: Sema,
+    /// The world stops or is stopped. Changed under the scheduler's lock. Go: `gcwaiting`.
+    gcwaiting: AtomicBool,
+    /// Signalled by the last P to stop. Go: `stopnote`.
+    note: Note<M>,
+}
+
+impl World {
+    /// A world that runs.
+    pub const fn new() -> Self {
+        Self { sema: Sema::with_permits(1), gcwaiting: AtomicBool::new(false), note: Note::new() }
+    }
+
+    /// Whether the world stops or is stopped. Go: `gcwaiting`.
+    #[inline(always)]
+    pub fn gcwaiting(&self) -> bool {
+        self.gcwaiting.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs `f` on the caller while no other goroutine runs. `f` must not park, yield or end the
+/// goroutine: that throws. It may start and ready goroutines, which run afterwards. If it panics,
+/// the world goes on before the panic does. Go: `stopTheWorld` and `startTheWorld` around `f`.
+///
+/// On a goroutine's stack, preemption not held off; may park before `f` runs.
+pub fn stop_the_world<T>(f: impl FnOnce() -> T) -> T {
+    let stopped = Stopped::begin();
+    let result = f();
+    drop(stopped);
+    result
+}
+
+/// The world is stopped by this goroutine while this lives.
+struct Stopped(PhantomData<*mut ()>);
+
+impl Stopped {
+    fn begin() -> Self {
+        if is_stopped_here() {
+            crate::panic::throw("stop_the_world: the world is stopped already");
+        }
+        SCHED.world.sema.acquire(WaitReason::Semacquire);
+        stop_with_sema();
+        Self(PhantomData)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        start_with_sema();
+        SCHED.world.sema.release();
+    }
+}
+
+/// Whether what runs here is the goroutine that stopped the world. Go: `worldStopped`'s checks.
+pub fn is_stopped_here() -> bool {
+    pin().m().try_p().is_some_and(|p| p.status() == Status::GcStop)
+}
+
+/// Go: `stopTheWorldWithSema`. The caller holds `sema`.
+fn stop_with_sema() {
+    let pinned = pin();
+    let (g, m, p) = (pinned.g(), pinned.m(), pinned.p());
+    record(Event::Stop, g.goid(), m.id());
+    let mut locked = SCHED.lock.lock();
+    locked.stopwait = SCHED.procs();
+    SCHED.world.gcwaiting.store(true, Ordering::Relaxed);
+    stop_p(&mut locked, p);
+    while let Some(idle) = locked.pidleget_any(0) {
+        stop_p(&mut locked, idle);
+    }
+    let must_wait = locked.stopwait > 0;
+    drop(locked);
+    if must_wait {
+        preemptall();
+        g.begin_stopping(WaitReason::StoppingTheWorld);
+        notesleep(m, &SCHED.world.note);
+        g.end_stopping();
+        SCHED.world.note.clear();
+    }
+    debug_assert!((0..SCHED.procs()).all(|id| allp(id).status() == Status::GcStop));
+}
+
+/// One P less to wait for; says whether it was the last.
+fn stop_p(locked: &mut Locked, p: &'static P) -> bool {
+    p.set_status(Status::GcStop);
+    locked.stopwait -= 1;
+    locked.stopwait == 0
+}
+
+/// Interrupts every core whose P has not stopped. Go: `preemptall`.
+///
+/// Whatever the P's status seems to be: its core may be about to run a goroutine. A core that has
+/// not arrived yet loses the interrupt and finds `gcwaiting` set when it does.
+fn preemptall() {
+    for id in (0..SCHED.procs()).filter(|&id| allp(id).status() != Status::GcStop) {
+        ipi::send(id);
+    }
+}
+
+/// Stops this M and its P until the world goes on. On g0, holding a P. Go: `gcstopm`.
+pub fn gcstopm(m: &'static M) {
+    if m.p().status() == Status::GcStop {
+        crate::panic::throw("stop_the_world: the function gave the goroutine up");
+    }
+    if m.spinning() {
+        m.set_spinning(false);
+        SCHED.spinners.stop();
+    }
+    let mut locked = SCHED.lock.lock();
+    if !SCHED.world.gcwaiting() {
+        return;
+    }
+    let p = releasep(m);
+    // Findable from here on for who starts the world.
+    idle::mput(&mut locked, m);
+    if stop_p(&mut locked, p) {
+        kthread::notewakeup(&SCHED.world.note);
+    }
+    drop(locked);
+    let p = idle::stopm(m);
+    acquirep(m, p);
+    // What its core's tick saw meanwhile was a P that needs none.
+    super::tick::need_if_waiters(p);
+}
+
+/// Go: `startTheWorldWithSema`. Ps with work of their own get an M at once, one of the others is
+/// woken to look for work, and that one sees to the rest (law 9).
+fn start_with_sema() {
+    let pinned = pin();
+    let (m, own) = (pinned.m(), pinned.p());
+    if own.status() != Status::GcStop || pinned.g().status() != GStatus::Running {
+        crate::panic::throw("startTheWorld: the world was not stopped here");
+    }
+    let mut locked = SCHED.lock.lock();
+    SCHED.world.gcwaiting.store(false, Ordering::Relaxed);
+    own.set_status(Status::Running);
+    for p in (0..SCHED.procs()).map(allp).filter(|p| p.id != own.id) {
+        p.set_status(Status::Idle);
+        if p.runq.is_empty() {
+            locked.pidleput(p);
+        } else {
+            idle::startm(&mut locked, p, idle::Start::Working);
+        }
+    }
+    drop(locked);
+    super::tick::need_if_waiters(own);
+    idle::wakep(m);
+}
+
+/// Whether the goroutine that runs here may be made to leave its core for others; not while it has
+/// the world stopped. Pinned.
+pub fn may_leave() -> bool {
+    g::current().m().try_p().is_some_and(|p| p.status() == Status::Running)
+}
