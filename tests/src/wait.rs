@@ -55,3 +55,10 @@ pub fn go_and_park(reason: WaitReason, f: impl FnOnce() + Send + 'static) {
     };
     until(|| user_goroutines().any(is_parked));
 }
+
+/// Whether that many goroutines, or more, are parked for that reason.
+pub fn is_parked(reason: WaitReason, goroutines: usize) -> bool {
+    let waits =
+        |g: &&burrow::kernel::g::G| g.status() == Status::Waiting && g.wait_reason() == reason;
+    user_goroutines().filter(waits).count() >= goroutines
+}

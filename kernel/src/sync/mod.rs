@@ -1,16 +1,28 @@
 //! What the kernel itself synchronises with: atomics (a façade that loom can replace), holding off
 //! preemption, ranked locks; and what goroutines do: a parking semaphore and what stands on it.
+//!
+//! Reading order: `sema` and `notify` (how goroutines wait), `mutex`, `rwmutex` (state machines over
+//! `parking`, so that models run them), `semaphore`, `waitgroup`. The typed shells are `burrow`'s.
 
 pub mod atomic;
+pub mod mutex;
+pub mod parking;
+pub mod rwmutex;
 
 #[cfg(target_os = "none")]
 pub mod lock;
+#[cfg(target_os = "none")]
+pub mod notify;
 #[cfg(target_os = "none")]
 pub mod pin;
 #[cfg(target_os = "none")]
 pub mod rank;
 #[cfg(target_os = "none")]
 pub mod sema;
+#[cfg(target_os = "none")]
+pub mod semaphore;
+#[cfg(target_os = "none")]
+mod sudog;
 #[cfg(target_os = "none")]
 pub mod waitgroup;
 
@@ -20,5 +32,7 @@ pub use lock::{IrqLock, SpinLock};
 pub use pin::{Pinned, pin};
 #[cfg(target_os = "none")]
 pub use rank::Rank;
+#[cfg(target_os = "none")]
+pub use semaphore::Semaphore;
 #[cfg(target_os = "none")]
 pub use waitgroup::WaitGroup;

@@ -1,10 +1,7 @@
-//! Meeting points of goroutines. They park the goroutine, never the core. Go: package `sync`.
+//! [`WaitGroup`].
 
 use burrow_kernel::sched::ending::ending_with;
 use burrow_kernel::sync::waitgroup;
-
-pub use alloc::sync::{Arc, Weak};
-pub use core::sync::atomic;
 
 /// Waits for a number of things to be done. Clones are the same group. Go: `*sync.WaitGroup`.
 #[derive(Clone, Debug, Default)]

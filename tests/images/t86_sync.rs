@@ -1,0 +1,501 @@
+//! Locks and meeting points: mutex, read-write lock, condition, semaphore, the once family.
+#![no_std]
+#![no_main]
+
+use burrow::kernel::sched::WaitReason;
+use burrow::prelude::*;
+use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use burrow::sync::{Cond, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup};
+use burrow_tests::wait::{go_and_park, is_parked, until};
+
+burrow::test_main!();
+
+/// Runs `f` in so many goroutines and waits for all.
+fn crowd(goroutines: usize, f: impl Fn(usize) + Send + Sync + 'static) {
+    let (group, f) = (WaitGroup::new(), Arc::new(f));
+    for id in 0..goroutines {
+        let f = f.clone();
+        group.go(move || f(id));
+    }
+    group.wait();
+}
+
+fn spin_for(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        core::hint::spin_loop();
+    }
+}
+
+#[burrow::test]
+fn a_semaphore_of_one_excludes() {
+    // covers: X01
+    static ONE: Semaphore = Semaphore::new(1);
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    crowd(10, |id| {
+        for n in 0..1_000 {
+            ONE.acquire(1);
+            assert_eq!(INSIDE.fetch_add(1, Ordering::Relaxed), 0);
+            if (n + id).is_multiple_of(97) {
+                runtime::gosched();
+            }
+            INSIDE.fetch_sub(1, Ordering::Relaxed);
+            if n.is_multiple_of(2) { ONE.release(1) } else { ONE.release_handoff(1) }
+        }
+    });
+    assert!(ONE.try_acquire(1) && !ONE.try_acquire(1));
+}
+
+#[burrow::test]
+fn a_mutex_excludes() {
+    // covers: X02
+    static COUNT: Mutex<usize> = Mutex::new(0);
+    let guard = COUNT.lock();
+    assert!(COUNT.try_lock().is_none());
+    drop(guard);
+    drop(COUNT.try_lock().expect("it is free"));
+    crowd(10, |id| {
+        for n in 0..1_000 {
+            let tried = if (n + id).is_multiple_of(3) { COUNT.try_lock() } else { None };
+            let mut count = tried.unwrap_or_else(|| COUNT.lock());
+            let before = *count;
+            if (n + id).is_multiple_of(101) {
+                runtime::gosched();
+            }
+            *count = before + 1;
+        }
+    });
+    assert_eq!(*COUNT.lock(), 10_000);
+}
+
+#[burrow::test(timeout = "30s")]
+fn a_mutex_does_not_starve_its_waiters() {
+    // covers: X05
+    let (mutex, stop) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+    let (hogged, end) = (mutex.clone(), stop.clone());
+    let hog = spawn(move || {
+        while !end.load(Ordering::Relaxed) {
+            let _held = hogged.lock();
+            spin_for(Duration::from_micros(100));
+        }
+    });
+    let start = Instant::now();
+    for _ in 0..10 {
+        spin_for(Duration::from_micros(100));
+        drop(mutex.lock());
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
+    stop.store(true, Ordering::Relaxed);
+    hog.join().unwrap();
+}
+
+#[burrow::test]
+fn a_starving_waiter_is_served_before_newcomers() {
+    // covers: X05
+    static LOCK: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    let mut guard = LOCK.lock();
+    go_and_park(WaitReason::MutexLock, || LOCK.lock().push(1));
+    go_and_park(WaitReason::MutexLock, || LOCK.lock().push(2));
+    // The first waiter wakes, finds the lock taken again, and has waited too long by then.
+    spin_for(Duration::from_millis(2));
+    drop(guard);
+    guard = LOCK.lock();
+    guard.push(0);
+    until(|| is_parked(WaitReason::MutexLock, 2) || guard.len() > 1);
+    drop(guard);
+    // The lock is handed over to it, in order of arrival; this goroutine queues behind both.
+    let log = LOCK.lock();
+    assert!(log.contains(&0) && log.contains(&1), "{log:?}");
+    drop(log);
+    until(|| LOCK.lock().len() == 3);
+    let at = |n| LOCK.lock().iter().position(|found| *found == n);
+    assert!(at(1) < at(2));
+}
+
+#[burrow::test]
+fn a_mutex_gives_its_value() {
+    let mut mutex = Mutex::from(1);
+    *mutex.get_mut() += 1;
+    *mutex.lock() += 1;
+    assert_eq!(format!("{mutex:?}"), "Mutex { value: 3 }");
+    let guard = mutex.lock();
+    assert_eq!(format!("{guard} {mutex:?}"), "3 Mutex { value: <locked> }");
+    core::mem::forget(guard);
+    // SAFETY: the guard is forgotten.
+    unsafe { mutex.force_unlock() };
+    assert_eq!(mutex.into_inner(), 3);
+    let unsized_one: Box<Mutex<[u8]>> = Box::new(Mutex::new([1, 2]));
+    assert_eq!(unsized_one.lock().len(), 2);
+}
+
+#[burrow::test]
+fn a_guard_may_be_dropped_elsewhere() {
+    static LOCK: Mutex<u32> = Mutex::new(0);
+    let mut guard = LOCK.lock();
+    *guard = 1;
+    spawn(move || drop(guard)).join().unwrap();
+    assert_eq!(*LOCK.lock(), 1);
+}
+
+#[burrow::test]
+fn readers_read_at_the_same_time() {
+    // covers: X06
+    for readers in [1, 3, 4] {
+        let lock = Arc::new(RwLock::new(()));
+        let (locked, unlock) = (Chan::new(0), Chan::<()>::new(0));
+        let all = WaitGroup::new();
+        for _ in 0..readers {
+            let (lock, locked, unlock) = (lock.clone(), locked.clone(), unlock.clone());
+            all.go(move || {
+                let _guard = lock.read();
+                locked.send(());
+                unlock.recv();
+            });
+        }
+        // All of them are inside before the first may leave.
+        (0..readers).for_each(|_| assert!(locked.recv().is_some()));
+        assert!(lock.try_write().is_none());
+        unlock.close();
+        all.wait();
+        assert!(lock.try_write().is_some());
+    }
+}
+
+#[burrow::test]
+fn what_can_be_locked_when() {
+    // covers: X07
+    let lock = RwLock::new(0);
+    let can = || {
+        let read = lock.try_read().is_some();
+        (read, lock.try_write().is_some())
+    };
+    assert_eq!(can(), (true, true));
+    let written = lock.write();
+    assert_eq!(can(), (false, false));
+    drop(written);
+    let once = lock.read();
+    assert_eq!(can(), (true, false));
+    let twice = lock.read();
+    assert_eq!(can(), (true, false));
+    drop(once);
+    assert_eq!(can(), (true, false));
+    drop(twice);
+    assert_eq!(can(), (true, true));
+    let tried = lock.try_write();
+    assert_eq!(can(), (false, false));
+    drop(tried);
+    let mutex = Mutex::new(());
+    let held = mutex.try_lock();
+    assert!(held.is_some() && mutex.try_lock().is_none());
+    drop(held);
+    assert!(mutex.try_lock().is_some());
+}
+
+#[burrow::test]
+fn a_waiting_writer_holds_back_readers() {
+    static LOCK: RwLock<Vec<&str>> = RwLock::new(Vec::new());
+    let reader = LOCK.read();
+    go_and_park(WaitReason::RwMutexLock, || LOCK.write().push("writer"));
+    assert!(LOCK.try_read().is_none());
+    go_and_park(WaitReason::RwMutexRLock, || {
+        assert_eq!(*LOCK.read(), ["writer"]);
+        LOCK.write().push("reader");
+    });
+    drop(reader);
+    until(|| LOCK.read().len() == 2);
+}
+
+#[burrow::test]
+fn readers_and_writers_hammer_a_lock() {
+    static LOCK: RwLock<(u64, u64)> = RwLock::new((0, 0));
+    static READERS: AtomicU32 = AtomicU32::new(0);
+    crowd(10, |id| {
+        for n in 0..300 {
+            if id < 2 {
+                let mut pair = LOCK.write();
+                assert_eq!(READERS.load(Ordering::Relaxed), 0);
+                pair.0 += 1;
+                if (n + id).is_multiple_of(11) {
+                    runtime::gosched();
+                }
+                pair.1 += 1;
+            } else {
+                let pair = LOCK.read();
+                READERS.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(pair.0, pair.1);
+                if (n + id).is_multiple_of(13) {
+                    runtime::gosched();
+                }
+                READERS.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    });
+    assert_eq!(*LOCK.read(), (600, 600));
+}
+
+#[burrow::test]
+fn once_runs_once_for_all() {
+    // covers: X15
+    static ONCE: Once = Once::new();
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    crowd(10, |_| {
+        ONCE.call_once(|| {
+            runtime::gosched();
+            RUNS.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(RUNS.load(Ordering::Relaxed), 1);
+        assert!(ONCE.is_completed());
+    });
+}
+
+#[burrow::test]
+fn once_waits_for_who_came_first() {
+    static ONCE: Once = Once::new();
+    let gate = Chan::<()>::new(0);
+    let open = gate.clone();
+    go_and_park(WaitReason::ChanReceive, move || ONCE.call_once(|| assert!(gate.recv().is_none())));
+    assert!(!ONCE.is_completed());
+    go_and_park(WaitReason::MutexLock, || ONCE.call_once(|| unreachable!("second")));
+    open.close();
+    ONCE.call_once(|| unreachable!("third"));
+}
+
+#[burrow::test]
+fn a_value_is_made_once() {
+    // covers: X17
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static LAZY: LazyLock<Vec<u32>> = LazyLock::new(|| {
+        runtime::gosched();
+        vec![RUNS.fetch_add(1, Ordering::Relaxed) + 7]
+    });
+    crowd(10, |_| assert_eq!(LAZY[0], 7));
+    assert_eq!((LazyLock::force(&LAZY).len(), RUNS.load(Ordering::Relaxed)), (1, 1));
+
+    let set = OnceLock::new();
+    assert_eq!((set.get(), format!("{set:?}")), (None, "OnceLock(<unset>)".into()));
+    let value = Arc::new(5);
+    assert!(set.set(value.clone()).is_ok());
+    assert_eq!(set.set(Arc::new(6)), Err(Arc::new(6)));
+    assert_eq!(**set.get_or_init(|| unreachable!("set")), 5);
+    assert_eq!(format!("{set:?}"), "OnceLock(5)");
+    drop(set);
+    assert_eq!(Arc::strong_count(&value), 1);
+    let mut set = OnceLock::new();
+    set.get_or_init(|| value.clone());
+    assert_eq!(set.get_mut().as_deref(), Some(&value));
+    assert_eq!((set.take(), set.take()), (Some(value.clone()), None));
+    assert_eq!(set.into_inner(), None);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+/// A condition whose waiters count themselves in and out.
+struct Room {
+    inside: Mutex<(u32, u32)>,
+    door: Cond,
+}
+
+impl Room {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { inside: Mutex::new((0, 0)), door: Cond::new() })
+    }
+
+    /// So many goroutines, all of which wait when this returns.
+    fn fill(self: &Arc<Self>, waiters: u32, done: impl Fn(u32) + Send + Sync + 'static) {
+        let done = Arc::new(done);
+        for id in 0..waiters {
+            let (room, done) = (self.clone(), done.clone());
+            go(move || {
+                let mut inside = room.inside.lock();
+                inside.0 += 1;
+                inside = room.door.wait(inside);
+                inside.1 += 1;
+                done(id);
+            });
+            // One after another, and each has its ticket once the mutex is free again.
+            until(|| self.inside.lock().0 == id + 1);
+        }
+    }
+
+    fn left(&self) -> u32 {
+        self.inside.lock().1
+    }
+}
+
+#[burrow::test]
+fn a_signal_wakes_one() {
+    // covers: X20
+    for waiters in [1, 2, 10] {
+        let room = Room::new();
+        room.fill(waiters, |_| ());
+        for n in 1..=waiters {
+            assert_eq!(room.left(), n - 1);
+            room.door.signal();
+            until(|| room.left() == n);
+            (0..20).for_each(|_| runtime::gosched());
+            assert_eq!(room.left(), n);
+        }
+        room.door.signal();
+        room.door.broadcast();
+    }
+}
+
+#[burrow::test]
+fn signals_wake_in_order_of_arrival() {
+    // covers: X21
+    let room = Room::new();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let log = order.clone();
+    room.fill(100, move |id| log.lock().push(id));
+    for n in 1..=100 {
+        room.door.signal();
+        until(|| room.left() == n);
+    }
+    assert!(order.lock().iter().copied().eq(0..100));
+}
+
+#[burrow::test]
+fn a_broadcast_wakes_all_once() {
+    // covers: X22
+    const WAITERS: usize = 200;
+    const ROUNDS: usize = 200;
+    let shared = Arc::new((Mutex::new((0usize, 0usize)), Cond::new(), Cond::new()));
+    for _ in 0..WAITERS {
+        let shared = shared.clone();
+        go(move || {
+            let (state, door, ready) = &*shared;
+            for round in 0..ROUNDS {
+                let mut held = state.lock();
+                assert_eq!(held.1, round);
+                held.0 += 1;
+                if held.0 == WAITERS {
+                    ready.signal();
+                }
+                drop(door.wait(held));
+            }
+            let mut held = state.lock();
+            held.0 += 1;
+            ready.signal();
+        });
+    }
+    let (state, door, ready) = &*shared;
+    for round in 0..ROUNDS {
+        let mut held = ready.wait_while(state.lock(), |held| held.0 < WAITERS);
+        *held = (0, round + 1);
+        door.broadcast();
+    }
+    drop(ready.wait_while(state.lock(), |held| held.0 < WAITERS));
+}
+
+#[burrow::test]
+fn a_newcomer_takes_nobodys_wake_up() {
+    // covers: X24
+    for _ in 0..1_000 {
+        let shared = Arc::new((Mutex::new(()), Cond::new()));
+        let (waits, woken) = (Chan::new(0), Chan::new(0));
+        let (first, says, ends) = (shared.clone(), waits.clone(), woken.clone());
+        go(move || {
+            let guard = first.0.lock();
+            says.send(());
+            drop(first.1.wait(guard));
+            ends.send(());
+        });
+        waits.recv();
+        // Its mutex is free: it has its ticket.
+        drop(shared.0.lock());
+        let broadcast = shared.clone();
+        go(move || broadcast.1.broadcast());
+        let second = shared.clone();
+        go(move || drop(second.1.wait(second.0.lock())));
+        assert!(woken.recv().is_some());
+        // Whether the second one was there in time or not: nobody may be left behind.
+        until(|| {
+            shared.1.broadcast();
+            Arc::strong_count(&shared) == 1
+        });
+    }
+}
+
+#[burrow::test]
+fn a_semaphore_serves_in_order() {
+    static SLOTS: Semaphore = Semaphore::new(4);
+    static LOG: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    SLOTS.acquire(3);
+    for wanted in [3, 1] {
+        go_and_park(WaitReason::Semacquire, move || {
+            SLOTS.acquire(wanted);
+            LOG.lock().push(wanted);
+        });
+    }
+    // One is free and wanted, but not by the first.
+    assert!(!SLOTS.try_acquire(1));
+    assert_eq!(format!("{SLOTS:?}"), "Semaphore { permits: 1, waiters: 2 }");
+    SLOTS.release(1);
+    assert!(LOG.lock().is_empty() && !SLOTS.try_acquire(0));
+    SLOTS.release(1);
+    until(|| LOG.lock().len() == 1);
+    assert_eq!(*LOG.lock(), [3]);
+    SLOTS.release(1);
+    until(|| LOG.lock().len() == 2);
+    assert!(SLOTS.try_acquire(0) && !SLOTS.try_acquire(1));
+}
+
+#[burrow::test]
+fn a_release_with_hand_off_lets_the_waiter_run_first() {
+    // covers: S35
+    const TRIALS: usize = 10_000;
+    static BED: Semaphore = Semaphore::new(0);
+    static ANSWER: Semaphore = Semaphore::new(0);
+    static RAN: AtomicBool = AtomicBool::new(false);
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let yielders = WaitGroup::new();
+    for _ in 0..runtime::gomaxprocs(0) {
+        yielders.go(|| {
+            while !STOP.load(Ordering::Relaxed) {
+                runtime::gosched();
+            }
+        });
+    }
+    let waiter = spawn(|| {
+        for _ in 0..TRIALS {
+            BED.acquire(1);
+            RAN.store(true, Ordering::Release);
+            ANSWER.release(1);
+        }
+    });
+    let mut first = 0;
+    for _ in 0..TRIALS {
+        until(|| is_parked(WaitReason::Semacquire, 1));
+        RAN.store(false, Ordering::Relaxed);
+        BED.release_handoff(1);
+        first += usize::from(RAN.load(Ordering::Acquire));
+        ANSWER.acquire(1);
+    }
+    waiter.join().unwrap();
+    STOP.store(true, Ordering::Relaxed);
+    yielders.wait();
+    assert!(first >= TRIALS * 2 / 3, "first in {first} of {TRIALS}");
+}
+
+#[burrow::test(exit = 2, console = "fatal error: sync: unlock of unlocked mutex\n\ngoroutine 1 ")]
+fn unlocking_what_nobody_locked() {
+    // covers: X03
+    // SAFETY: there is no guard.
+    unsafe { Mutex::new(()).force_unlock() };
+}
+
+#[burrow::test(exit = 2, console = "fatal error: sync: Unlock of unlocked RWMutex\n\ngoroutine 1 ")]
+fn unlocking_what_nobody_writes() {
+    // covers: X03
+    // SAFETY: there is no guard.
+    unsafe { RwLock::new(()).force_unlock_write() };
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: sync: RUnlock of unlocked RWMutex\n\ngoroutine 1 "
+)]
+fn unlocking_what_nobody_reads() {
+    // covers: X03
+    // SAFETY: there is no guard.
+    unsafe { RwLock::new(()).force_unlock_read() };
+}
