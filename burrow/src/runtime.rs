@@ -3,6 +3,7 @@
 mod exit;
 mod machine;
 mod metrics;
+mod threads;
 
 use core::sync::atomic::Ordering;
 
@@ -14,6 +15,9 @@ pub use exit::{ExitCode, Termination};
 pub(crate) use machine::command_line;
 pub use machine::{Machine, machine};
 pub use metrics::{Metrics, PStats, metrics, p_stats};
+pub use threads::{
+    lock_os_thread, lock_os_thread_depth, set_max_threads, thread_id, thread_ids, unlock_os_thread,
+};
 
 /// Lets other goroutines run; this one goes to the tail of the global queue. Go: `Gosched`.
 pub fn gosched() {

@@ -23,6 +23,8 @@ pub const GOID_BATCH: u64 = 16;
 pub const GFREE_MAX: usize = 64;
 /// Bytes of an M's system stack.
 pub const G0_STACK: usize = 64 << 10;
+/// Kernel threads that there may be, unless chosen. Go: `maxmcount`.
+pub const MAX_THREADS: usize = 10_000;
 /// Stack limit of main, in bytes.
 pub const MAIN_STACK: usize = 64 << 20;
 /// Stack limit of other goroutines, in bytes, unless chosen.

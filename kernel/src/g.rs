@@ -54,6 +54,8 @@ pub struct G {
     id: AtomicU64,
     /// Where it runs while `Running`; read by itself only while pinned.
     m: AtomicPtr<M>,
+    /// The M that it is wired to. Go: `lockedm`.
+    lockedm: AtomicPtr<M>,
     /// Ranks of the locks held, a bit each.
     ranks: AtomicU32,
 
@@ -121,6 +123,7 @@ impl G {
             older: AtomicPtr::new(core::ptr::null_mut()),
             id: AtomicU64::new(0),
             m: AtomicPtr::new(core::ptr::null_mut()),
+            lockedm: AtomicPtr::new(core::ptr::null_mut()),
             ranks: AtomicU32::new(0),
             context: UnsafeCell::new(Context::empty()),
             stack: Cell::new(Stack::NONE),
@@ -294,6 +297,19 @@ impl G {
     pub fn set_m(&self, m: Option<&'static M>) {
         let m = m.map_or(core::ptr::null_mut(), |m| (&raw const *m).cast_mut());
         self.m.store(m, Ordering::Relaxed);
+    }
+
+    /// The M that it is wired to, if any: it runs nowhere else. Go: `lockedm`.
+    #[inline(always)]
+    pub fn lockedm(&self) -> Option<&'static M> {
+        // SAFETY: Ms are never freed.
+        unsafe { self.lockedm.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// By the goroutine itself, or as it ends.
+    pub fn set_lockedm(&self, m: Option<&'static M>) {
+        let m = m.map_or(core::ptr::null_mut(), |m| (&raw const *m).cast_mut());
+        self.lockedm.store(m, Ordering::Relaxed);
     }
 
     /// Where the switch saves it. Owned by whoever owns the G.

@@ -32,6 +32,8 @@ pub struct M {
     link: AtomicPtr<M>,
     /// The M made before this one: see `sched::table`.
     older: AtomicPtr<M>,
+    /// Begun and not ended: it has a stack and counts.
+    live: AtomicBool,
     /// Its function has returned; it may be used again once it is off its stack.
     finished: AtomicBool,
     /// The core that runs it, or whose mailbox gets it when it is woken.
@@ -48,6 +50,10 @@ pub struct M {
     // ---- the M itself
     curg: AtomicPtr<G>,
     p: AtomicPtr<P>,
+    /// The goroutine that is wired to it. Go: `lockedg`.
+    lockedg: AtomicPtr<G>,
+    /// How often that one locked. Go: `lockedExt`.
+    locked_depth: Cell<u32>,
     /// What a parking goroutine left for g0. Go: `waitunlockf`, `waitlock`.
     unlock: Cell<Option<(UnlockFn, *mut ())>>,
     /// What it runs instead of the scheduler. Go: `mstartfn`.
@@ -90,6 +96,7 @@ impl M {
             g0,
             link: AtomicPtr::new(core::ptr::null_mut()),
             older: AtomicPtr::new(core::ptr::null_mut()),
+            live: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             core: AtomicUsize::new(core),
             on_core: AtomicBool::new(false),
@@ -98,6 +105,8 @@ impl M {
             spinning: AtomicBool::new(false),
             curg: AtomicPtr::new(core::ptr::null_mut()),
             p: AtomicPtr::new(core::ptr::null_mut()),
+            lockedg: AtomicPtr::new(core::ptr::null_mut()),
+            locked_depth: Cell::new(0),
             unlock: Cell::new(None),
             start: Cell::new(None),
             idle: AtomicBool::new(false),
@@ -122,7 +131,7 @@ impl M {
         self.id.load(Ordering::Relaxed)
     }
 
-    /// Given as it begins another life.
+    /// Given as it begins a life.
     pub fn set_id(&self, id: u64) {
         self.id.store(id, Ordering::Relaxed);
     }
@@ -184,6 +193,29 @@ impl M {
         unsafe { self.p.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// The goroutine that is wired to it, if any: it runs nothing else. Go: `lockedg`.
+    #[inline(always)]
+    pub fn lockedg(&self) -> Option<&'static G> {
+        // SAFETY: Gs are never freed.
+        unsafe { self.lockedg.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// By what runs on it.
+    pub fn set_lockedg(&self, g: Option<&'static G>) {
+        let g = g.map_or(core::ptr::null_mut(), |g| (&raw const *g).cast_mut());
+        self.lockedg.store(g, Ordering::Relaxed);
+    }
+
+    /// How often its goroutine locked. By what runs on it. Go: `lockedExt`.
+    pub fn locked_depth(&self) -> u32 {
+        self.locked_depth.get()
+    }
+
+    /// See [`locked_depth`](Self::locked_depth).
+    pub fn set_locked_depth(&self, depth: u32) {
+        self.locked_depth.set(depth);
+    }
+
     /// Set by `acquirep` and `releasep`.
     pub fn set_p(&self, p: Option<&'static P>) {
         let p = p.map_or(core::ptr::null_mut(), |p| (&raw const *p).cast_mut());
@@ -199,6 +231,16 @@ impl M {
     /// Whether a P waits to be taken by it.
     pub fn has_nextp(&self) -> bool {
         !self.nextp.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Whether it has begun and not ended.
+    pub fn is_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// See [`is_live`](Self::is_live).
+    pub fn set_live(&self, live: bool) {
+        self.live.store(live, Ordering::Relaxed);
     }
 
     /// Whether its function has returned.

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use burrow_kernel::mem::heap;
 use burrow_kernel::p::{P, allp};
 use burrow_kernel::sched::{SCHED, table};
-use burrow_kernel::{percpu, stack};
+use burrow_kernel::{kthread, percpu, stack};
 
 /// See [`metrics`]. Sizes in bytes.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub fn metrics() -> Metrics {
     Metrics {
         goroutines: table::num_goroutine(),
         goroutines_created: created,
-        threads: table::ALLMS.len(),
+        threads: kthread::threads(),
         heap_in_use: heap.in_use,
         heap_mapped: heap.mapped,
         stack_in_use: stack::mapped_bytes(),

@@ -21,4 +21,4 @@ pub use sleep::{notesleep, notewakeup};
 #[cfg(target_os = "none")]
 pub use switch::{turn_is_over, yield_if_due, yield_now};
 #[cfg(target_os = "none")]
-pub use thread::{enter_scheduler, first_m, newm, spawn};
+pub use thread::{enter_scheduler, finish, first_m, newm, set_max_threads, spawn, threads};

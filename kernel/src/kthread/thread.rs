@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use burrow_arch::context::Context;
 
 use super::switch::{finish_switch, switch_to};
-use crate::config::G0_STACK;
+use crate::config::{G0_STACK, MAX_THREADS};
 use crate::g;
 use crate::m::M;
 use crate::p::Status;
@@ -13,26 +13,73 @@ use crate::percpu;
 use crate::queue::list::List;
 use crate::sched::{self, Locked, SCHED, idle, table};
 use crate::stack::Stack;
+use crate::sync::lock::SpinGuard;
 use crate::sync::{Rank, SpinLock, pin};
 
 /// Next thread id. Go: `sched.mnext`.
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// Finished threads, off their stacks, to be used again.
-static FREE: SpinLock<List<M>> = SpinLock::new(Rank::All, List::new());
+/// All threads, as far as their number goes.
+struct Population {
+    /// Ended ones, off their stacks and without one, to be used again. Go: `freem`.
+    free: List<M>,
+    /// Begun and not ended.
+    live: usize,
+    /// How many there may be. Go: `maxmcount`.
+    most: usize,
+}
 
-/// A thread with a guarded system stack. Go: `allocm`.
+static POPULATION: SpinLock<Population> =
+    SpinLock::new(Rank::All, Population { free: List::new(), live: 0, most: MAX_THREADS });
+
+/// Threads that exist. Go: `mcount`, system threads counted.
+pub fn threads() -> usize {
+    POPULATION.lock().live
+}
+
+/// Sets how many threads there may be; the former limit. Go: `setMaxThreads`.
+pub fn set_max_threads(most: usize) -> usize {
+    let mut population = POPULATION.lock();
+    let before = core::mem::replace(&mut population.most, most);
+    checkmcount(population);
+    before
+}
+
+/// Fatal if there are too many. Go: `checkmcount`.
+fn checkmcount(population: SpinGuard<'_, Population>) {
+    let (live, most) = (population.live, population.most);
+    drop(population);
+    if live > most {
+        crate::console::print(format_args!("runtime: program exceeds {most}-thread limit\n"));
+        crate::panic::throw("thread exhaustion");
+    }
+}
+
+/// A thread with a guarded system stack, one that ended if there is any. Go: `allocm`.
 fn allocm(core: usize) -> &'static M {
+    let mut population = POPULATION.lock();
+    population.live += 1;
+    let ended = population.free.pop_front().map(M::from_item);
+    checkmcount(population);
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let Some(m) = crate::mem::fixalloc::persistent(M::new(id, core)) else {
-        crate::panic::throw("newm: out of memory");
+    let m = match ended {
+        Some(m) => m,
+        None => {
+            let Some(m) = crate::mem::fixalloc::persistent(M::new(id, core)) else {
+                crate::panic::throw("newm: out of memory");
+            };
+            m.g0.set_m(Some(m));
+            table::ALLMS.push(m);
+            m
+        }
     };
     let Some(top) = crate::mem::space::alloc_kstack(G0_STACK) else {
         crate::panic::throw("newm: out of memory");
     };
     m.g0.set_stack(Stack::fixed(top - G0_STACK, top));
-    m.g0.set_m(Some(m));
-    table::ALLMS.push(m);
+    m.set_id(id);
+    m.set_core(core);
+    m.set_live(true);
     m
 }
 
@@ -79,15 +126,7 @@ fn start_scheduling(_: usize) {
 /// Runs `f(arg)` as a kernel thread without a P, preempted in slices with the others of its core.
 /// Returns the thread's id.
 pub fn spawn(f: fn(usize), arg: usize, core: usize) -> u64 {
-    let free = FREE.lock().pop_front().map(M::from_item);
-    let m = match free {
-        Some(m) => {
-            m.set_id(NEXT_ID.fetch_add(1, Ordering::Relaxed));
-            m
-        }
-        None => allocm(core),
-    };
-    m.set_core(core);
+    let m = allocm(core);
     m.set_start(Some((f, arg)));
     prepare(m);
     let id = m.id();
@@ -118,9 +157,12 @@ extern "C" fn thread_entry(prev: usize) -> ! {
     finish(m)
 }
 
-/// Ends this thread; the next on its core frees it. Go: `mexit`.
-fn finish(m: &'static M) -> ! {
+/// Ends this thread, which holds no P; the next on its core frees its stack. On g0. Go: the end of
+/// `mexit`.
+pub fn finish(m: &'static M) -> ! {
     let core = percpu::local();
+    m.set_live(false);
+    POPULATION.lock().live -= 1;
     m.set_finished(true);
     loop {
         if let Some(next) = core.threads.pick() {
@@ -131,13 +173,18 @@ fn finish(m: &'static M) -> ! {
     }
 }
 
-/// Called by the thread that followed: a finished one may be used again now (H22).
+/// Called by the thread that followed: a finished one is off its stack and may be used again (H22).
+/// Go: `freeMStack`.
 pub(super) fn reap_if_finished(m: &'static M) {
-    if m.finished() {
-        m.set_finished(false);
-        // SAFETY: Ms are never freed, and a finished one is on no list.
-        unsafe { FREE.lock().push_back(m.as_item()) };
+    if !m.finished() {
+        return;
     }
+    m.set_finished(false);
+    let stack = m.g0.stack();
+    m.g0.set_stack(Stack::NONE);
+    crate::mem::space::free_kstack(stack.hi, G0_STACK);
+    // SAFETY: Ms are never freed, and a finished one is on no list.
+    unsafe { POPULATION.lock().free.push_back(m.as_item()) };
 }
 
 /// A core's first thread begins to schedule, on its own g0 stack: with its P, unless that is not in

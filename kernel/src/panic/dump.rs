@@ -138,7 +138,7 @@ fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
         m: goroutine.m,
         status: goroutine.status,
         minutes: waits / 60_000_000_000,
-        locked: false,
+        locked: goroutine.locked,
     })
 }
 

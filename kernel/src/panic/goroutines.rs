@@ -33,6 +33,8 @@ pub struct Goroutine {
     pub status: &'static str,
     /// Since when it waits or is in a syscall, as `nanotime`; 0 if it does neither.
     pub since: u64,
+    /// Wired to an M.
+    pub locked: bool,
     /// One of the runtime's own.
     pub system: bool,
     /// Its stack, the whole slot.
@@ -119,6 +121,7 @@ fn goroutine(g: &'static G) -> Goroutine {
         m: m.map(|m| (m.id(), (&raw const *m).addr())),
         status: if waits { g.wait_reason().text() } else { status.text() },
         since: if waits || status == Status::Syscall { g.waiting_since() } else { 0 },
+        locked: g.lockedm().is_some(),
         system: g.kind() == Kind::System,
         stack: slot(g),
         stack_limit: g.stack().limit,

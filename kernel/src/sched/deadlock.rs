@@ -8,7 +8,7 @@ use crate::g::Status;
 /// Called with the scheduler's lock as an M goes to sleep: if it was the last one and no goroutine
 /// can become runnable any more, the program is dead.
 pub fn checkdead(locked: &Locked) {
-    let running = locked.mcount - locked.nmidle;
+    let running = locked.mcount - locked.nmidle - locked.nmidlelocked;
     if running > 0 || !SCHED.main_started.load(Ordering::Relaxed) {
         return;
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `run` (the g0 loop), `find` and `steal` (where work comes from), `spin`'s protocol
 //! in [`crate::queue::spin`], `idle` (Ms and Ps without work), `park`, `spawn`, `preempt`, `tick`,
-//! `deadlock`, `stop`.
+//! `deadlock`, `stop`, `locked`.
 //!
 //! # Who wakes whom (law 9)
 //!
@@ -22,6 +22,7 @@ pub mod deadlock;
 pub mod ending;
 pub mod find;
 pub mod idle;
+pub mod locked;
 pub mod park;
 pub mod preempt;
 pub mod run;
@@ -90,6 +91,8 @@ pub struct Locked {
     pub mcount: usize,
     /// See [`mcount`](Self::mcount).
     pub nmidle: usize,
+    /// Ms that sleep until the goroutine that is wired to them runs again. Go: `nmidlelocked`.
+    pub nmidlelocked: usize,
     /// Free Gs with a stack. Go: `gFree.stack`.
     pub gfree: FreeList<G>,
     /// Ps that have yet to stop before the world is. Go: `stopwait`.
@@ -106,6 +109,7 @@ impl Sched {
                     idle_ms: [const { List::new() }; MAX_CORES],
                     mcount: 0,
                     nmidle: 0,
+                    nmidlelocked: 0,
                     gfree: FreeList::new(),
                     stopwait: 0,
                 },

@@ -5,7 +5,7 @@
 
 use burrow_arch::context::switch;
 
-use super::{SCHED, find, idle, park, spawn};
+use super::{SCHED, find, idle, locked, park, spawn};
 use crate::g::{self, G, Status};
 use crate::m::M;
 use crate::p::bump;
@@ -59,6 +59,13 @@ pub fn mcall(g: &'static G, action: Action) {
 /// The scheduler of an M that holds a P: for ever, on its g0. Go: `schedule`, `mstart1`.
 pub fn schedule_loop(m: &'static M) -> ! {
     loop {
+        // First: see `locked` on why nothing may come between.
+        if let Some(g) = m.lockedg() {
+            locked::stoplockedm(m, g);
+            let action = execute(m, g, Slice::New);
+            perform(m, g, action);
+            continue;
+        }
         if m.spinning() && !m.p().runq.is_empty() {
             crate::panic::throw("schedule: spinning with local work");
         }
@@ -67,6 +74,10 @@ pub fn schedule_loop(m: &'static M) -> ! {
         let (g, slice) = find::findrunnable(m);
         if m.spinning() {
             idle::resetspinning(m);
+        }
+        if let Some(locked_m) = g.lockedm() {
+            locked::startlockedm(m, g, locked_m);
+            continue;
         }
         let action = execute(m, g, slice);
         perform(m, g, action);
@@ -115,7 +126,12 @@ fn perform(m: &'static M, g: &'static G, action: Action) {
             goschedimpl(m, g);
         }
         Action::Park => park::park_m(m, g),
-        Action::Exit => spawn::goexit0(m, g),
+        Action::Exit => {
+            spawn::goexit0(m, g);
+            if m.lockedg().is_some() {
+                locked::mexit(m);
+            }
+        }
         Action::Yield => {
             dropg(m, g);
             g.casgstatus(Status::Running, Status::Runnable);

@@ -165,6 +165,7 @@ pub fn goexit0(m: &'static M, g: &'static G) {
     super::run::dropg(m, g);
     let (p, kind) = (m.p(), g.kind());
     g.set_name(None);
+    g.set_lockedm(None);
     gfput(p, g);
     // Last: who waits for it to be gone may ask what became of its stack.
     if kind == Kind::User {
