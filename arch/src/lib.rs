@@ -114,6 +114,22 @@ pub mod context {
     pub use crate::imp::context::Registers;
 }
 
+/// The registers that calls keep, for the unwinder.
+pub mod unwind {
+    /// A frame as its own code sees it when a call comes back: `r: [usize; Frame::KEPT]`, `sp`,
+    /// `pc`; the constants `COLUMNS` and `SP` are their numbers in DWARF.
+    pub use crate::imp::unwind::Frame;
+
+    /// `extern "C" fn capture(&mut Frame)`: writes the caller's frame as it is when this returns.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::unwind::capture;
+
+    /// `unsafe extern "C" fn land(frame: *const Frame, exception: usize) -> !`: continues at `pc`,
+    /// a landing pad. Reads nothing below the new stack pointer once that is in place.
+    #[cfg(target_os = "none")]
+    pub use crate::imp::unwind::land;
+}
+
 /// Exceptions and interrupts.
 #[cfg(target_os = "none")]
 pub mod trap {

@@ -3,6 +3,9 @@
 //! On a host only the lock-free and pure-data parts are built, for unit tests and models.
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(target_os = "none", feature(alloc_error_handler))]
+// For unwinding: the compiler wants to be told its personality routine, and has catching built in.
+#![cfg_attr(target_os = "none", feature(lang_items, core_intrinsics))]
+#![cfg_attr(target_os = "none", allow(internal_features))]
 
 #[cfg(target_os = "none")]
 extern crate alloc;
@@ -14,6 +17,7 @@ pub mod queue;
 pub mod stack;
 pub mod sync;
 pub mod trace;
+pub mod unwind;
 
 mod boot_info;
 #[cfg(target_os = "none")]

@@ -25,4 +25,5 @@ mod preempt;
 mod psci;
 pub mod timer;
 pub mod trap;
+pub mod unwind;
 mod vectors;

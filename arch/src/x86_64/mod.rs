@@ -16,6 +16,7 @@ pub mod platform;
 pub mod power;
 pub mod timer;
 pub mod trap;
+pub mod unwind;
 
 mod acpi;
 mod lapic;

@@ -11,6 +11,7 @@
 use super::rows::{Rows, Tables};
 use super::symbols::Symbols;
 use super::unwind::{Columns, Pc, Stacks, Walk};
+use crate::unwind::cfi::Sources;
 
 pub const TEXT: usize = 0x10_0000;
 pub const F: usize = TEXT;
@@ -38,13 +39,21 @@ impl Image {
     }
 
     pub fn rows(&self) -> Rows<'_> {
-        Rows::new(Tables {
+        Rows::new(self.tables())
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        Tables {
             header: &self.header,
             header_addr: HEADER,
             frames: &self.frames,
             frames_addr: FRAMES,
             text: TEXT..TEXT + 0x300,
-        })
+        }
+    }
+
+    pub fn sources(&self) -> Sources<'_> {
+        Sources { tables: self.tables(), landings: &[], landings_addr: 0 }
     }
 
     pub fn symbols(&self) -> Symbols<'_> {

@@ -9,7 +9,7 @@
 //! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine.
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod message;
 pub mod names;
 pub mod rows;
@@ -34,10 +34,6 @@ pub mod image;
 pub use down::go_down_with;
 #[cfg(target_os = "none")]
 pub use fatal::{fatal, throw};
-
-// The personality routine that landing pads name; images do not link without it.
-#[cfg(target_os = "none")]
-use unwinding as _;
 
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};
