@@ -4,6 +4,7 @@ mod exit;
 mod machine;
 mod metrics;
 mod threads;
+mod traceback;
 
 use core::sync::atomic::Ordering;
 
@@ -18,6 +19,7 @@ pub use metrics::{Metrics, PStats, metrics, p_stats};
 pub use threads::{
     lock_os_thread, lock_os_thread_depth, set_max_threads, thread_id, thread_ids, unlock_os_thread,
 };
+pub use traceback::{Frame, callers, stack, stack_into};
 
 /// Lets other goroutines run; this one goes to the tail of the global queue. Go: `Gosched`.
 pub fn gosched() {

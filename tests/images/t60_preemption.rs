@@ -335,6 +335,7 @@ fn enter_and_leave() {
 fn frames_of(id: u64) -> Vec<usize> {
     let mut frames = Vec::new();
     goroutines::for_each(&mut |g| {
+        let g = goroutines::describe(g);
         let Some(registers) = g.saved.as_ref().filter(|_| g.id == id) else { return };
         let stacks = Stacks::new(core::slice::from_ref(&g.stack));
         let mut walk = Walk::new(image::COLUMNS, &registers.r, registers.pc, Pc::Return, stacks);

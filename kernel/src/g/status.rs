@@ -89,23 +89,33 @@ impl G {
         }
     }
 
-    /// Keeps a waiting G from being readied, so that its stack can be looked at; `false` if it does
-    /// not wait. Pinned until [`release_waiting`](Self::release_waiting): who readies it spins.
-    /// Go: `castogscanstatus`.
+    /// Keeps a G that waits or is runnable as it is, so that its stack can be looked at; `false` if
+    /// it is neither, or claimed already. Pinned until [`release`](Self::release): who readies or
+    /// runs it spins. Go: `castogscanstatus`.
+    pub fn claim(&self) -> bool {
+        self.claim_from(Status::Waiting) || self.claim_from(Status::Runnable)
+    }
+
+    /// [`claim`](Self::claim), of a waiting G alone.
     pub fn claim_waiting(&self) -> bool {
-        let (waiting, claimed) = (Status::Waiting as u32, Status::Waiting as u32 | SCAN);
-        // Acquire: pairs with `casgstatus` of who parked; the context and the cells are ours now.
-        self.status.load(Ordering::Relaxed) == waiting
+        self.claim_from(Status::Waiting)
+    }
+
+    fn claim_from(&self, status: Status) -> bool {
+        let (free, claimed) = (status as u32, status as u32 | SCAN);
+        // Acquire: pairs with `casgstatus` of who parked or queued it; the context and the cells
+        // are ours now.
+        self.status.load(Ordering::Relaxed) == free
             && self
                 .status
-                .compare_exchange(waiting, claimed, Ordering::Acquire, Ordering::Relaxed)
+                .compare_exchange(free, claimed, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()
     }
 
-    /// Ends what [`claim_waiting`](Self::claim_waiting) began. Go: `casfrom_Gscanstatus`.
-    pub fn release_waiting(&self) {
-        // Release: pairs with `casgstatus` of who readies it.
-        self.status.store(Status::Waiting as u32, Ordering::Release);
+    /// Ends what [`claim`](Self::claim) began. Go: `casfrom_Gscanstatus`.
+    pub fn release(&self) {
+        // Release: pairs with `casgstatus` of who readies or runs it. Nobody else changes it.
+        self.status.fetch_and(!SCAN, Ordering::Release);
     }
 
     /// This running goroutine's M is about to sleep until the world has stopped: it shows as

@@ -64,11 +64,12 @@ fn show_others(printer: &mut Printer<'_>, current: &Current) -> fmt::Result {
     if let Some(goroutine) = own.filter(|_| current.on_g0) {
         other(printer, goroutine)?;
     }
-    goroutines::for_each(&mut |goroutine| {
+    goroutines::for_each(&mut |g| {
+        let goroutine = goroutines::describe(g);
         let is_shown = own.is_some_and(|own| own.g == goroutine.g);
         let is_hidden = goroutine.system && printer.level < Level::System;
         if result.is_ok() && !is_shown && !is_hidden {
-            result = other(printer, goroutine);
+            result = other(printer, &goroutine);
         }
     });
     result
@@ -91,10 +92,7 @@ fn other(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
 
 /// Where a goroutine stands: where it was switched out, or where its core was stopped.
 fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
-    // One that never ran is about to enter a function.
-    let is_entry = |pc| image::symbols()?.function(pc).filter(|f| f.start == pc);
-    let kind = |pc| if is_entry(pc).is_some() { Pc::Exact } else { Pc::Return };
-    let saved = || goroutine.saved.map(|saved| (saved, kind(saved.pc)));
+    let saved = || goroutine.saved.map(|saved| (saved, kind_of_saved(saved.pc)));
     if !goroutine.running {
         return saved();
     }
@@ -105,6 +103,13 @@ fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
     let on_g0 =
         goroutine.g0 == burrow_arch::cpu::current() || freeze::stopped_at(goroutine.g0).is_some();
     if on_g0 { saved() } else { None }
+}
+
+/// How the address of a context that was switched out is meant.
+pub fn kind_of_saved(pc: usize) -> Pc {
+    // One that never ran is about to enter a function.
+    let is_entry = image::symbols().and_then(|s| s.function(pc)).is_some_and(|f| f.start == pc);
+    if is_entry { Pc::Exact } else { Pc::Return }
 }
 
 /// What each core did last.
@@ -127,22 +132,25 @@ fn show_flight(out: &mut dyn Write) -> fmt::Result {
     result
 }
 
-fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+/// A goroutine's first line.
+pub fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
     let waits = match goroutine.since {
         0 => 0,
-        since => burrow_arch::clock::nanotime().saturating_sub(since),
+        // The clocks of two cores may differ a little: not below zero.
+        since => burrow_arch::clock::nanotime().wrapping_sub(since).cast_signed().max(0),
     };
     printer.header(&Header {
         id: goroutine.id,
         g: goroutine.g,
         m: goroutine.m,
         status: goroutine.status,
-        minutes: waits / 60_000_000_000,
+        minutes: waits.cast_unsigned() / 60_000_000_000,
         locked: goroutine.locked,
     })
 }
 
-fn created_by(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+/// A goroutine's last lines: who started it.
+pub fn created_by(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
     match goroutine.created_by {
         (_, 0) => Ok(()),
         (parent, pc) => printer.created_by(parent, pc),
@@ -150,7 +158,12 @@ fn created_by(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
 }
 
 /// A walk from there, over the stacks that its code may be on.
-fn walk(registers: &Registers, kind: Pc, current: &Current, stack: Option<&Range<usize>>) -> Walk {
+pub fn walk(
+    registers: &Registers,
+    kind: Pc,
+    current: &Current,
+    stack: Option<&Range<usize>>,
+) -> Walk {
     let sp = registers.r[Registers::SP];
     let own = stack.or(current.goroutine.as_ref().map(|g| &g.stack)).cloned().unwrap_or(0..0);
     // An exception stack, or that of a core that was just started: the page of the stack pointer

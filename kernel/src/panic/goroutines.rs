@@ -72,27 +72,30 @@ pub fn current() -> Current {
     let m = g.try_m();
     let running = if on_g0 { m.and_then(M::curg) } else { Some(g) };
     Current {
-        goroutine: running.map(goroutine),
+        goroutine: running.map(describe),
         system_stack: if on_g0 { slot(g) } else { m.map_or(0..0, |m| slot(&m.g0)) },
         on_g0,
         holds_locks: g.count() > 0,
     }
 }
 
-/// Every goroutine that is alive, by age if that can be found in reasonable time.
-pub fn for_each(f: &mut dyn FnMut(&Goroutine)) {
+/// Every goroutine that is alive, by age if that can be found in reasonable time. Those that begin
+/// meanwhile are left out.
+pub fn for_each(f: &mut dyn FnMut(&'static G)) {
     let alive = || {
         let is_alive = |g: &&G| !matches!(g.status(), Status::Dead | Status::Idle);
         ALLGS.iter().filter(is_alive)
     };
     if ALLGS.len() > SORTED {
-        alive().for_each(|g| f(&goroutine(g)));
+        alive().for_each(f);
         return;
     }
+    let youngest = alive().map(G::goid).max().unwrap_or(0);
     let mut last = 0;
-    while let Some(next) = alive().filter(|g| g.goid() > last).min_by_key(|g| g.goid()) {
+    let rest = |last| move |g: &&G| (last + 1..=youngest).contains(&g.goid());
+    while let Some(next) = alive().filter(rest(last)).min_by_key(|g| g.goid()) {
         last = next.goid();
-        f(&goroutine(next));
+        f(next);
     }
 }
 
@@ -108,7 +111,8 @@ pub fn rings(f: &mut dyn FnMut(usize, &Ring)) {
     }
 }
 
-fn goroutine(g: &'static G) -> Goroutine {
+/// What is known of that one.
+pub fn describe(g: &'static G) -> Goroutine {
     let (status, m) = (g.status(), g.try_m());
     let waits = status == Status::Waiting;
     // An M that was switched out took its goroutine along, which then stands where the M does.

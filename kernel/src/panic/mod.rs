@@ -6,7 +6,8 @@
 //!
 //! From the top: [`fatal`](mod@fatal) has the texts, `down` leads the one core that speaks,
 //! `freeze` stops the others, `dump` decides whose tracebacks are shown. [`traceback`] prints them
-//! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine.
+//! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine. `live` does the
+//! same for an image that runs on.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -29,6 +30,8 @@ mod freeze;
 pub mod goroutines;
 #[cfg(target_os = "none")]
 pub mod image;
+#[cfg(target_os = "none")]
+pub mod live;
 
 #[cfg(target_os = "none")]
 pub use down::go_down_with;

@@ -83,6 +83,7 @@ fn is_panic(name: &str) -> bool {
 fn is_failing(name: &str) -> bool {
     name.ends_with("::context::Registers>::here")
         || name == "burrow_kernel::panic::fatal::fail_here"
+        || name.starts_with("burrow_kernel::panic::live::")
         || name == "burrow_arch::imp::context::root"
         || name == "burrow_arch::imp::context::begin"
         || name == "__rustc::rust_begin_unwind"
@@ -96,9 +97,14 @@ fn is_wrapper(name: &str) -> bool {
         || name.contains("core::ptr::drop_in_place")
         || name.contains("::_::")
         || name.ends_with("::__burrow_main")
-        || ["burrow::goroutine::", "burrow::start::", "burrow::test::"]
-            .iter()
-            .any(|module| name.trim_start_matches('<').starts_with(module))
+        || [
+            "burrow::goroutine::",
+            "burrow::runtime::traceback::",
+            "burrow::start::",
+            "burrow::test::",
+        ]
+        .iter()
+        .any(|module| name.trim_start_matches('<').starts_with(module))
 }
 
 /// The crate of a path, also of `<crate::Type as Trait>::f`; `core` for the language's own types.

@@ -29,6 +29,7 @@ pub mod run;
 pub mod spawn;
 pub mod steal;
 pub mod stop;
+pub mod system;
 pub mod table;
 pub mod tick;
 

@@ -87,5 +87,5 @@ fn look(g: &'static G, now: u64, long: u64) {
         }
         _ => {}
     }
-    g.release_waiting();
+    g.release();
 }

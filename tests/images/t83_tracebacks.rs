@@ -1,0 +1,306 @@
+//! Tracebacks for the program: `runtime::stack`, `stack_into`, `callers`.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use burrow::kernel::sched::WaitReason;
+use burrow::kernel::sync::pin;
+use burrow::prelude::*;
+use burrow::runtime::{callers, stack, stack_into};
+use burrow::sync::WaitGroup;
+use burrow_tests::wait::{go_and_park, until};
+
+burrow::test_main!();
+
+/// Lines of the text that are headers of goroutines.
+fn headers(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with("goroutine ") && line.ends_with("]:"))
+}
+
+/// Names of the functions in one goroutine's text, innermost first.
+fn functions(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for line in text.lines().skip(1).filter(|line| !line.starts_with('\t')) {
+        names.extend(line.strip_suffix("(...)"));
+    }
+    names
+}
+
+/// The text of the goroutine whose traceback names that function.
+fn of<'a>(text: &'a str, function: &str) -> &'a str {
+    let found = text.split("\n\n").find(|part| part.contains(function));
+    found.unwrap_or_else(|| panic!("{function} is not in {text}"))
+}
+
+#[inline(never)]
+fn child() -> String {
+    black_box(stack(false))
+}
+
+/// One's own: who runs, where, and who started it.
+#[burrow::test]
+fn a_goroutine_shows_itself() {
+    // covers: T02
+    let parent = runtime::goid();
+    let handle = spawn(|| (runtime::goid(), child()));
+    let (id, text) = handle.join().unwrap();
+    assert!(text.starts_with(&format!("goroutine {id} [running]:\n")), "{text}");
+    assert_eq!(functions(&text)[0], "t83_tracebacks::child", "{text}");
+    assert!(text.contains("tests/images/t83_tracebacks.rs:"), "{text}");
+    let creator =
+        format!("created by t83_tracebacks::a_goroutine_shows_itself in goroutine {parent}\n\t");
+    assert!(text.contains(&creator), "{text}");
+    assert_eq!(headers(&text).count(), 1);
+}
+
+/// A text that is too long is cut, at any length.
+#[burrow::test]
+fn a_text_is_cut_to_the_buffer() {
+    // covers: K12
+    for all in [false, true] {
+        let whole = stack(all);
+        assert!(whole.starts_with("goroutine "));
+        for len in [0, 1, 10, 11, 64, 100, 1024] {
+            let mut buf = [b'x'; 1100];
+            let written = stack_into(&mut buf[..len], all);
+            assert!(written <= len && (written == len || written < 1024), "{written} of {len}");
+            assert!(buf[len..].iter().all(|byte| *byte == b'x'));
+            let same = written.min("goroutine ".len());
+            assert_eq!(&buf[..same], &"goroutine ".as_bytes()[..same]);
+            assert!(core::str::from_utf8(&buf[..written]).is_ok());
+        }
+    }
+}
+
+/// As many headers as there are goroutines.
+#[burrow::test]
+fn every_goroutine_is_in_the_text() {
+    // covers: S15
+    let (gate, group) = (Chan::<()>::new(0), WaitGroup::new());
+    // Whoever ran before is gone: main is left, and this one.
+    until(|| runtime::num_goroutine() == 2);
+    for _ in 0..10 {
+        let text = stack(true);
+        assert_eq!(headers(&text).count(), runtime::num_goroutine(), "{text}");
+        let gate = gate.clone();
+        group.go(move || {
+            gate.recv();
+        });
+    }
+    gate.close();
+    group.wait();
+}
+
+#[inline(never)]
+fn receives_from_nobody(from: &Chan<u32>) {
+    from.recv();
+    black_box(0);
+}
+
+#[inline(never)]
+fn sends_to_nobody(to: &Chan<u32>) {
+    to.send(1);
+    black_box(0);
+}
+
+#[inline(never)]
+fn waits_for_a_group(group: &WaitGroup) {
+    group.wait();
+    black_box(0);
+}
+
+#[inline(never)]
+fn receives_from_nil() {
+    Chan::<u32>::nil().recv();
+    black_box(0);
+}
+
+#[inline(never)]
+fn sends_to_nil() {
+    Chan::<u32>::nil().send(1);
+    black_box(0);
+}
+
+/// What goroutines wait for, and where they do.
+#[burrow::test]
+fn why_goroutines_wait() {
+    // covers: T05
+    let (never, full, group) = (Chan::new(0), Chan::new(0), WaitGroup::new());
+    group.add(1);
+    {
+        let (never, full, group) = (never.clone(), full.clone(), group.clone());
+        go_and_park(WaitReason::ChanReceive, move || receives_from_nobody(&never));
+        go_and_park(WaitReason::ChanSend, move || sends_to_nobody(&full));
+        go_and_park(WaitReason::WaitGroupWait, move || waits_for_a_group(&group));
+        go_and_park(WaitReason::ChanReceiveNil, receives_from_nil);
+        go_and_park(WaitReason::ChanSendNil, sends_to_nil);
+    }
+    let text = stack(true);
+    for (function, reason) in [
+        ("receives_from_nobody", "chan receive"),
+        ("sends_to_nobody", "chan send"),
+        ("waits_for_a_group", "sync.WaitGroup.Wait"),
+        ("receives_from_nil", "chan receive (nil chan)"),
+        ("sends_to_nil", "chan send (nil chan)"),
+    ] {
+        let part = of(&text, function);
+        let header = headers(part).next().unwrap();
+        assert!(header.ends_with(&format!(" [{reason}]:")), "{part}");
+        assert_eq!(functions(part)[0], format!("t83_tracebacks::{function}"), "{part}");
+        assert!(
+            part.contains("\ncreated by burrow_tests::wait::go_and_park::<")
+                && part.contains(" in goroutine "),
+            "{part}"
+        );
+    }
+    group.done();
+    never.close();
+    full.recv();
+}
+
+/// Many at once, none waits for another, none is torn.
+#[burrow::test]
+fn dumps_at_the_same_time() {
+    // covers: T07
+    let hogs = WaitGroup::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    for _ in 0..2 {
+        let stop = stop.clone();
+        hogs.go(move || {
+            while !stop.load(Ordering::Relaxed) {
+                // Runs, waits and becomes runnable all the time.
+                let reply = Chan::new(0);
+                let sender = reply.clone();
+                go(move || sender.send(1));
+                reply.recv();
+            }
+        });
+    }
+    for _ in 0..10 {
+        let group = WaitGroup::new();
+        for _ in 0..2 {
+            group.go(|| {
+                for _ in 0..10 {
+                    let text = stack(true);
+                    let id = runtime::goid();
+                    assert!(text.starts_with(&format!("goroutine {id} [running]:\n")), "{text}");
+                    assert!(!text.contains("unavailable"), "{text}");
+                    for part in text.split("\n\n") {
+                        assert_eq!(headers(part).count(), 1, "{text}");
+                        assert!(part.starts_with("goroutine "), "{text}");
+                    }
+                }
+            });
+        }
+        group.wait();
+    }
+    stop.store(true, Ordering::Relaxed);
+    hogs.wait();
+}
+
+/// Where it may not park it does without stopping the world; inside of a stopped one too.
+#[burrow::test]
+fn dumps_where_nothing_may_park() {
+    let text = runtime::stop_the_world(|| stack(true));
+    assert!(headers(&text).count() >= 2 && !text.contains("unavailable"), "{text}");
+    let pinned = pin();
+    let text = stack(true);
+    drop(pinned);
+    assert!(headers(&text).count() >= 2, "{text}");
+}
+
+#[inline(never)]
+fn deep(depth: u32, f: fn() -> String) -> String {
+    let text = if depth == 0 { f() } else { deep(depth - 1, f) };
+    black_box(text)
+}
+
+/// Up to 100 frames are all shown; of more, 50 at either end.
+#[burrow::test]
+fn long_stacks_lose_their_middle() {
+    let names = |depth: u32| deep(depth, child);
+    let whole = names(40);
+    assert!(!whole.contains("elided"), "{whole}");
+    let around = functions(&whole).len() - 41;
+    let full = names(99 - around as u32);
+    assert_eq!(functions(&full).len(), 100, "{full}");
+    assert!(!full.contains("elided"), "{full}");
+    for more in [1, 7, 900] {
+        let cut = names(99 - around as u32 + more);
+        assert!(cut.contains(&format!("\n...{more} frames elided...\n")), "{cut}");
+        let (inner, outer) = cut.split_once("elided...").unwrap();
+        assert_eq!((functions(inner).len(), functions(outer).len()), (50, 50), "{cut}");
+    }
+}
+
+#[inline(never)]
+fn asks(skip: usize) -> Vec<runtime::Frame> {
+    black_box(callers(skip))
+}
+
+#[inline(never)]
+fn outer(skip: usize) -> Vec<runtime::Frame> {
+    black_box(asks(skip))
+}
+
+/// The frames by name and place; `skip` leaves out the innermost.
+#[burrow::test]
+fn callers_have_names_and_places() {
+    let all = outer(0);
+    assert_eq!(all[0].function, "t83_tracebacks::asks");
+    assert_eq!(all[1].function, "t83_tracebacks::outer");
+    assert_eq!(all[2].function, "t83_tracebacks::callers_have_names_and_places");
+    for frame in &all[..3] {
+        assert_eq!(frame.file.as_deref(), Some("tests/images/t83_tracebacks.rs"));
+        assert!(frame.line > 0 && frame.pc != 0);
+    }
+    for skip in [1, 2, all.len(), all.len() + 1] {
+        let rest = outer(skip);
+        assert_eq!(rest.len(), all.len().saturating_sub(skip));
+        assert!(rest.iter().zip(all.iter().skip(skip)).skip(3).all(|(a, b)| a.pc == b.pc));
+    }
+    // More than the first try has room for.
+    fn recurse(depth: u32) -> usize {
+        black_box(if depth == 0 { callers(0).len() } else { recurse(depth - 1) })
+    }
+    assert!(recurse(500) > 500);
+}
+
+static SPINNING: AtomicU32 = AtomicU32::new(0);
+
+#[inline(never)]
+fn spins_long_enough(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        SPINNING.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A goroutine that was preempted: the frame that it was in, not the preemption's own.
+#[burrow::test]
+fn preempted_goroutines_show_their_frames() {
+    // covers: H02
+    let stop = Arc::new(AtomicBool::new(false));
+    let group = WaitGroup::new();
+    for _ in 0..2 * runtime::num_cpu() {
+        let stop = stop.clone();
+        group.go(move || spins_long_enough(&stop));
+    }
+    let mut seen = 0;
+    until(|| {
+        let text = stack(true);
+        for part in text.split("\n\n").filter(|part| part.contains("[runnable]")) {
+            let names = functions(part);
+            // One that has not begun yet is at its closure.
+            if names.first() == Some(&"t83_tracebacks::spins_long_enough") {
+                seen += 1;
+                assert!(names.len() >= 2, "{part}");
+                assert!(part.contains("created by t83_tracebacks::"), "{part}");
+            }
+        }
+        seen >= 50
+    });
+    stop.store(true, Ordering::Relaxed);
+    group.wait();
+}
