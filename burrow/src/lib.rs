@@ -22,6 +22,7 @@ pub mod io;
 pub mod panic;
 pub mod prelude;
 pub mod runtime;
+pub mod select;
 pub mod sync;
 pub mod test;
 pub mod time;
@@ -33,8 +34,9 @@ mod start;
 #[doc(hidden)]
 pub use burrow_kernel as kernel;
 
-pub use burrow_macros::{main, test};
+pub use burrow_macros::{main, select, test};
 pub use chan::{Chan, RecvChan, SendChan};
 pub use goroutine::{Builder, JoinError, JoinHandle, Scope, go, scope, spawn};
 pub use panic::Panic;
 pub use runtime::{ExitCode, Termination};
+pub use select::Select;

@@ -12,6 +12,8 @@ pub use crate::chan::{Chan, RecvChan, SendChan, TryRecvError, TrySendError};
 pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
 pub use crate::panic::Panic;
 pub use crate::runtime::ExitCode;
+pub use crate::select::Select;
+pub use burrow_macros::select;
 pub use crate::time::{Duration, Instant};
 pub use crate::{eprint, eprintln, print, println};
 

@@ -18,6 +18,7 @@ use burrow_arch::context::Context;
 
 use crate::m::M;
 use crate::queue::link::Linked;
+use crate::queue::select_done::SelectDone;
 use crate::sched::table::Entry;
 use crate::stack::{Reach, Stack};
 use crate::sync::Rank;
@@ -46,6 +47,8 @@ pub struct G {
     /// Wait reason, beside `Waiting`.
     reason: AtomicU8,
     status: AtomicU32,
+    /// Go: `selectDone`.
+    select_done: SelectDone,
     /// Go: `schedlink`.
     link: AtomicPtr<G>,
     /// The G made before this one: see `sched::table`.
@@ -119,6 +122,7 @@ impl G {
             grown: AtomicBool::new(false),
             reason: AtomicU8::new(0),
             status: AtomicU32::new(Status::Idle as u32),
+            select_done: SelectDone::new(),
             link: AtomicPtr::new(core::ptr::null_mut()),
             older: AtomicPtr::new(core::ptr::null_mut()),
             id: AtomicU64::new(0),
@@ -421,6 +425,12 @@ impl G {
     /// The text must live until the goroutine's end.
     pub fn set_name(&self, name: Option<NonNull<str>>) {
         self.name.set(name);
+    }
+
+    /// Who readies it from a `select`. Go: `selectDone`.
+    #[inline(always)]
+    pub fn select_done(&self) -> &SelectDone {
+        &self.select_done
     }
 
     /// A word from who readied it. Go: `param`.

@@ -5,8 +5,9 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use super::close::closechan;
-use super::hchan::Hchan;
+use super::hchan::{Core, Hchan};
 use super::recv::chanrecv;
+use super::select::case::{RecvCase, SendCase, SendFromCase};
 use super::send::chansend;
 use super::{IntoIter, Iter, Mode, TryRecvError, TrySendError};
 
@@ -72,16 +73,20 @@ macro_rules! common {
             /// Whether it was closed; nil never is. Burrow's own addition, for those who wait for
             /// the close alone: what was sent before may still be buffered.
             pub fn is_closed(&self) -> bool {
-                self.get().is_some_and(Hchan::is_closed)
+                self.get().is_some_and(|c| c.is_closed())
             }
 
-            fn get(&self) -> Option<&Hchan<T>> {
+            pub(super) fn get(&self) -> Option<&Hchan<T>> {
                 self.hchan.as_deref()
             }
 
+            pub(super) fn core(&self) -> Option<&Core> {
+                self.get().map(|c| &**c)
+            }
+
             /// Its identity.
-            fn addr(&self) -> usize {
-                self.hchan.as_ref().map_or(0, |c| Arc::as_ptr(c).addr())
+            pub(super) fn addr(&self) -> usize {
+                self.get().map_or(0, |c| c.addr())
             }
         }
 
@@ -149,10 +154,22 @@ macro_rules! sending {
                 chansend(self.get(), value, Mode::Poll)
             }
 
+            #[doc(hidden)]
+            #[inline(always)]
+            pub fn select_send(&self, value: T) -> SendCase<'_, T> {
+                SendCase::new(self.core(), value)
+            }
+
+            #[doc(hidden)]
+            #[inline(always)]
+            pub fn select_send_from<'a>(&'a self, slot: &'a mut Option<T>) -> SendFromCase<'a, T> {
+                SendFromCase::new(self.core(), slot)
+            }
+
             /// Ends the stream: receivers drain the buffer, then get `None`. Panics with
             /// `close of closed channel` or `close of nil channel`. Go: `close(c)`.
             pub fn close(&self) {
-                closechan(self.get());
+                closechan(self.core());
             }
         }
     };
@@ -171,6 +188,12 @@ macro_rules! receiving {
             /// Receives if that is possible at once; `Empty` on nil.
             pub fn try_recv(&self) -> Result<T, TryRecvError> {
                 chanrecv(self.get(), Mode::Poll)
+            }
+
+            #[doc(hidden)]
+            #[inline(always)]
+            pub fn select_recv(&self) -> RecvCase<'_, T> {
+                RecvCase::new(self.core())
             }
 
             /// Receives until the channel is closed and drained. Go: `for v := range c`.

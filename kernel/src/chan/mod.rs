@@ -4,7 +4,8 @@
 //! ([`hchan`]). A goroutine that must wait leaves a note on its own stack ([`waiter`]: Go's
 //! `sudog`) with the place of its value, queues it and parks. Whoever comes next with the other
 //! half moves the value straight from stack to stack and readies it ([`send`], [`recv`]): no value
-//! passes through the ring while somebody waits for it. [`handle`] is what programs hold.
+//! passes through the ring while somebody waits for it. [`select`] does several at once, on a
+//! channel without its type. [`handle`] is what programs hold.
 //!
 //! # Invariants, under the lock (Go's)
 //!
@@ -24,6 +25,7 @@ mod handle;
 mod hchan;
 mod iter;
 mod recv;
+pub mod select;
 mod send;
 mod waiter;
 
@@ -36,6 +38,6 @@ pub use iter::{IntoIter, Iter};
 enum Mode {
     /// Parks.
     Block,
-    /// Gives up at once: a `select` with `default`.
+    /// Gives up at once: a `select!` with `default`.
     Poll,
 }

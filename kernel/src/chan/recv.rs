@@ -1,10 +1,12 @@
 //! Receiving. Go: `chanrecv`, `recv`.
 
+use core::ptr::NonNull;
+
 use crate::sched::WaitReason;
 use crate::sched::park::{gopark_forever, goparkunlock, goready};
 
-use super::hchan::{Hchan, Held};
-use super::waiter::{Outcome, Slot, Sudog, Waiter};
+use super::hchan::{Hchan, Held, locked};
+use super::waiter::{By, Outcome, Slot, Sudog, Waiter};
 use super::{Mode, TryRecvError};
 
 /// Receives, in Go's order: nil, empty (a look without the lock), closed and drained, a waiting
@@ -28,12 +30,12 @@ pub(super) fn chanrecv<T>(c: Option<&Hchan<T>>, mode: Mode) -> Result<T, TryRecv
             return Err(TryRecvError::Closed);
         }
     }
-    let held = c.lock.lock();
+    let held = c.lock();
     if c.is_closed() {
         if c.ring.len() == 0 {
             return Err(TryRecvError::Closed);
         }
-    } else if let Some(sender) = c.sendq.dequeue(&held) {
+    } else if let Some(sender) = c.sendq.dequeue(locked(&held)) {
         return Ok(recv(c, sender, held));
     }
     if c.ring.len() > 0 {
@@ -48,32 +50,33 @@ pub(super) fn chanrecv<T>(c: Option<&Hchan<T>>, mode: Mode) -> Result<T, TryRecv
 
 /// Takes the value of a sender that waits; with a ring, which is full then, the oldest value, and
 /// the sender's goes to the ring's end. Go: `recv`.
-fn recv<T>(c: &Hchan<T>, sender: Waiter<T>, held: Held<'_>) -> T {
-    // SAFETY: it came off the queue of senders a moment ago.
-    let sent = unsafe { sender.take() };
-    let value = if c.ring.cap() == 0 {
-        sent
-    } else {
-        // SAFETY: locked; senders wait only while the ring is full.
-        let oldest = unsafe { c.ring.take() };
-        // SAFETY: locked; there is room for the one just taken.
-        unsafe { c.ring.put(sent) };
-        oldest
-    };
+fn recv<T>(c: &Hchan<T>, sender: Waiter, held: Held<'_>) -> T {
+    if c.ring.cap() == 0 {
+        drop(held);
+        // SAFETY: it came off the queue of senders a moment ago, and is parked until it is readied.
+        let value = unsafe { sender.take() };
+        goready(sender.finish(Outcome::Moved));
+        return value;
+    }
+    // SAFETY: locked; senders wait only while the ring is full.
+    let oldest = unsafe { c.ring.take() };
+    // SAFETY: as above; there is room for the one just taken.
+    unsafe { c.ring.put::<T>(sender.take()) };
     drop(held);
     goready(sender.finish(Outcome::Moved));
-    value
+    oldest
 }
 
 /// Waits for a sender, or for the channel's end.
 fn park_to_receive<T>(c: &Hchan<T>, held: Held<'_>) -> Result<T, TryRecvError> {
-    let slot = Slot::new();
-    let sudog = Sudog::new(held.pinned().g(), slot.get());
-    c.recvq.enqueue(&held, &sudog);
+    let slot = Slot::<T>::new();
+    let sudog = Sudog::new(held.pinned().g(), slot.get(), By::One);
+    // SAFETY: this frame holds it until the goroutine is readied, off the queue.
+    unsafe { c.recvq.enqueue(locked(&held), NonNull::from(&sudog)) };
     goparkunlock(held, WaitReason::ChanReceive);
     if !sudog.success() {
         return Err(TryRecvError::Closed);
     }
     // SAFETY: a sender has moved its value in.
-    Ok(unsafe { slot.into_value() })
+    Ok(unsafe { slot.take() })
 }

@@ -1,12 +1,12 @@
 //! Sending. Go: `chansend`, `send`.
 
-use core::mem::{ManuallyDrop, MaybeUninit};
+use core::ptr::NonNull;
 
 use crate::sched::WaitReason;
 use crate::sched::park::{gopark_forever, goparkunlock, goready};
 
-use super::hchan::{Hchan, Held};
-use super::waiter::{Outcome, Sudog, Waiter};
+use super::hchan::{Hchan, Held, locked};
+use super::waiter::{By, Outcome, Slot, Sudog, Waiter};
 use super::{Mode, TrySendError};
 
 /// Sends, in Go's order: nil, full (a look without the lock), closed, a waiting receiver, room in
@@ -29,11 +29,11 @@ pub(super) fn chansend<T>(
     if mode == Mode::Poll && !c.is_closed() && c.full() {
         return Err(TrySendError::Full(value));
     }
-    let held = c.lock.lock();
+    let held = c.lock();
     if c.is_closed() {
         return Err(TrySendError::Closed(value));
     }
-    if let Some(receiver) = c.recvq.dequeue(&held) {
+    if let Some(receiver) = c.recvq.dequeue(locked(&held)) {
         send(receiver, value, held);
         return Ok(());
     }
@@ -49,19 +49,19 @@ pub(super) fn chansend<T>(
 }
 
 /// Hands the value to a receiver that waits. Go: `send`.
-fn send<T>(receiver: Waiter<T>, value: T, held: Held<'_>) {
-    // SAFETY: it came off the queue of receivers a moment ago.
-    unsafe { receiver.give(value) };
+fn send<T>(receiver: Waiter, value: T, held: Held<'_>) {
     drop(held);
+    // SAFETY: it came off the queue of receivers a moment ago, and is parked until it is readied.
+    unsafe { receiver.give(value) };
     goready(receiver.finish(Outcome::Moved));
 }
 
 /// Waits for a receiver, or for the channel's end.
 fn park_to_send<T>(c: &Hchan<T>, value: T, held: Held<'_>) -> Result<(), TrySendError<T>> {
-    let mut value = ManuallyDrop::new(value);
-    let elem = (&raw mut value).cast::<MaybeUninit<T>>();
-    let sudog = Sudog::new(held.pinned().g(), elem);
-    c.sendq.enqueue(&held, &sudog);
+    let slot = Slot::with(value);
+    let sudog = Sudog::new(held.pinned().g(), slot.get(), By::One);
+    // SAFETY: this frame holds it until the goroutine is readied, off the queue.
+    unsafe { c.sendq.enqueue(locked(&held), NonNull::from(&sudog)) };
     goparkunlock(held, WaitReason::ChanSend);
     if sudog.success() {
         // A receiver has moved it out.
@@ -70,5 +70,6 @@ fn park_to_send<T>(c: &Hchan<T>, value: T, held: Held<'_>) -> Result<(), TrySend
     if !c.is_closed() {
         crate::panic::throw("chansend: spurious wakeup");
     }
-    Err(TrySendError::Closed(ManuallyDrop::into_inner(value)))
+    // SAFETY: nobody has moved it out.
+    Err(TrySendError::Closed(unsafe { slot.take() }))
 }

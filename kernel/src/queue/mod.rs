@@ -2,7 +2,7 @@
 //! the item, with no knowledge of G, M or P. They build on a host, where tests and loom run them.
 //!
 //! Reading order: [`link`] and [`list`] (what an item is), [`runq`] (a P's ring), [`globalq`],
-//! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`].
+//! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`].
 
 pub mod globalq;
 pub mod lfstack;
@@ -11,6 +11,7 @@ pub mod list;
 pub mod mask;
 pub mod order;
 pub mod runq;
+pub mod select_done;
 pub mod spin;
 
 #[cfg(all(test, not(loom)))]

@@ -64,6 +64,28 @@ impl<T> SpinLock<T> {
         let _ = g.lower();
     }
 
+    /// Takes the lock as one of several of its rank, in order of their addresses. The one pin lasts
+    /// until the last of them is released.
+    pub fn lock_among(&self, pinned: &Pinned) {
+        pinned.g().rank_acquire(self.rank);
+        core::mem::forget(self.inner.lock());
+    }
+
+    /// Releases what [`lock_among`](Self::lock_among) took; on the same goroutine, or on g0 while
+    /// it parks.
+    ///
+    /// # Safety
+    /// It was taken so, is released once, and preemption is held off.
+    pub unsafe fn unlock_among(&self) {
+        // Before the lock opens: who takes it may free what the lock is part of.
+        let rank = self.rank;
+        // SAFETY: the guard that would have done it is gone.
+        unsafe { self.inner.force_unlock() };
+        if cfg!(debug_assertions) {
+            crate::g::current().rank_release(rank);
+        }
+    }
+
     /// Opens the lock whoever holds it: for the fatal path, when all other cores stand still.
     ///
     /// # Safety
