@@ -184,7 +184,8 @@ impl Ring {
     /// # Safety
     /// Made for `T`, and not used again.
     unsafe fn free<T>(&self) {
-        let slots = core::ptr::slice_from_raw_parts_mut(self.buf.cast::<MaybeUninit<T>>(), self.cap);
+        let slots =
+            core::ptr::slice_from_raw_parts_mut(self.buf.cast::<MaybeUninit<T>>(), self.cap);
         // SAFETY: `new` made it from such a box; the caller frees it once.
         drop(unsafe { Box::from_raw(slots) });
     }

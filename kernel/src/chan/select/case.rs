@@ -44,10 +44,6 @@ impl<'c, T> RecvCase<'c, T> {
             _ => None,
         }
     }
-
-    pub(super) fn received_something(&self) -> bool {
-        self.scase.outcome.is_some()
-    }
 }
 
 impl<T> Case for RecvCase<'_, T> {
