@@ -61,7 +61,7 @@ struct SendArm<T> {
 /// A handle is kept at least as long as the result is used.
 unsafe fn kept(c: Option<&Core>) -> Option<&'static Core> {
     // SAFETY: the caller's promise.
-    c.map(|c| unsafe { &*(&raw const *c) })
+    c.map(|c| unsafe { NonNull::from(c).as_ref() })
 }
 
 impl<T> Arm for RecvArm<T> {
