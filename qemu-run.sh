@@ -29,7 +29,7 @@ scan() {
             --boot=*) boot=${1#*=} ;;
             --arch) [ $# -lt 2 ] || { arch=$2; shift; } ;;
             --boot) [ $# -lt 2 ] || { boot=$2; shift; } ;;
-            --smp | --mem | --append | --accel | --gic | --timeout | --out) [ $# -lt 2 ] || shift ;;
+            --smp | --mem | --append | --accel | --gic | --timeout | --out | --bin | --jobs) [ $# -lt 2 ] || shift ;;
             -*) ;;
             *) if [ -z "$word" ]; then
                    word=$1
@@ -57,7 +57,7 @@ machine_of() {
 
 case $word in
     test | setup | bench) arches=${arch:-x86_64 aarch64} ;;
-    build | env | coverage) arches= ;;
+    build | env | coverage | new) arches= ;;
     *) if [ -n "$word" ] && [ -f "$word" ]; then
            arches=$(machine_of "$word")
        else
@@ -348,6 +348,7 @@ CARGO=$TOOLS/cargo RUSTC=$TOOLS/rustc RUSTDOC=$TOOLS/rustdoc RUSTC_BOOTSTRAP=1 P
 BURROW_ROOT=$root BURROW_TARGET=${CARGO_TARGET_DIR:-$root/target}
 case $BURROW_TARGET in /*) ;; *) BURROW_TARGET=$PWD/$BURROW_TARGET ;; esac
 export CARGO RUSTC RUSTDOC RUSTC_BOOTSTRAP PATH BURROW_ROOT BURROW_TARGET
+if [ -n "${CARGO_TARGET_DIR-}" ]; then export BURROW_OUTSIDE_TARGET=$BURROW_TARGET; fi
 unset CARGO_TARGET_DIR
 
 runner=$BURROW_TARGET/release/burrow-runner

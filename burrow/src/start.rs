@@ -1,6 +1,7 @@
 //! From the kernel's goroutine 1 to the program's main.
 
 use crate::runtime::ExitCode;
+use crate::{env, test};
 
 unsafe extern "Rust" {
     /// What `#[burrow::main]` makes of the program's main.
@@ -10,5 +11,7 @@ unsafe extern "Rust" {
 /// Called by the kernel on goroutine 1; the code ends the image. Go: the end of `runtime.main`.
 #[unsafe(no_mangle)]
 fn __burrow_start() -> u8 {
-    __burrow_main().code()
+    // A program with tests among its code runs them instead of main when the command line says so.
+    let run = if env::var("test").is_ok() && test::are_there() { test::run } else { __burrow_main };
+    run().code()
 }

@@ -5,6 +5,9 @@
 //! panic) wants a boot of its own: it is only named, with what it should leave behind, and the
 //! runner boots the image again with `test=NAME`. Then it runs on goroutine 1, as a program would.
 //! Time limits are the runner's: it sees a hang from outside.
+//!
+//! A program with a main of its own may have cases too: the word `test=` on the command line (or
+//! `test=NAME`) runs them instead of main.
 
 use core::slice;
 
@@ -78,10 +81,15 @@ fn cases() -> &'static [Case] {
     unsafe { slice::from_raw_parts(start, count) }
 }
 
+/// Whether the image has cases.
+pub(crate) fn are_there() -> bool {
+    !cases().is_empty()
+}
+
 /// Runs the cases, or the one that the command line names.
 pub fn run() -> ExitCode {
     match env::var("test") {
-        Ok(name) => match cases().iter().find(|case| case.is_called(&name)) {
+        Ok(name) if !name.is_empty() => match cases().iter().find(|case| case.is_called(&name)) {
             Some(case) if case.wants_own_boot() => (case.run)(),
             Some(case) => run_all(slice::from_ref(case)),
             None => {
@@ -89,7 +97,7 @@ pub fn run() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Err(_) => run_all(cases()),
+        _ => run_all(cases()),
     }
 }
 

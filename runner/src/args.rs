@@ -17,7 +17,7 @@ use crate::nearest::hint;
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Boot an image: a name, or none for the default one.
+    /// Boot an image: a name, the folder of a program, or none for the default one.
     Run(Option<String>),
     /// Boot what cargo built.
     RunFile(PathBuf),
@@ -29,6 +29,8 @@ pub enum Task {
     Build(String),
     Env,
     Coverage,
+    /// Make a program outside the checkout.
+    New(PathBuf),
     List,
     Help,
     Setup,
@@ -55,9 +57,11 @@ pub struct Options {
     pub dry_run: bool,
     /// `env`: only the toolchain, not what aims cargo at images.
     pub host: bool,
+    /// Which binary of a program outside the checkout.
+    pub bin: Option<String>,
 }
 
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 22] = [
     "--arch",
     "--smp",
     "--mem",
@@ -69,6 +73,7 @@ const KNOWN: [&str; 21] = [
     "--gdb",
     "--timeout",
     "--out",
+    "--bin",
     "--jobs",
     "--dry-run",
     "--print",
@@ -146,6 +151,7 @@ impl Options {
                 self.timeout = Some(Duration::from_secs(seconds.into()));
             }
             "--out" => self.out = Some(value(parser, name)?.into()),
+            "--bin" => self.bin = Some(value(parser, name)?),
             "--jobs" => self.jobs = Some(number(parser, name, 1, 256)? as usize),
             "--dry-run" | "--print" => self.dry_run = true,
             "--host" => self.host = true,
@@ -173,10 +179,12 @@ fn task(words: Vec<String>, options: &Options) -> Result<Task> {
         Some("env") => Task::Env,
         Some("coverage") => Task::Coverage,
         Some("setup") => Task::Setup,
-        Some(word @ ("lab" | "new")) => {
-            return Err(Failure::usage(format!(
-                "`{word}` is not there yet: see ./qemu-run.sh --help"
-            )));
+        Some("new") => {
+            let path = words.next().ok_or_else(|| Failure::usage("new PATH: where?"))?;
+            Task::New(path.into())
+        }
+        Some("lab") => {
+            return Err(Failure::usage("`lab` is not there yet: see ./qemu-run.sh --help"));
         }
         _ => Task::Run(first),
     };
@@ -268,7 +276,10 @@ mod tests {
         assert_eq!(read("test stacks grow --smp 1").unwrap().0, one);
         assert_eq!(read("build hello --out d").unwrap().0, Task::Build("hello".into()));
         assert_eq!(read("build hello").unwrap_err().code, 64);
-        assert!(read("new here").unwrap_err().message.contains("not there yet"));
+        assert_eq!(read("new a/b").unwrap().0, Task::New("a/b".into()));
+        assert_eq!(read("new").unwrap_err().message, "new PATH: where?");
+        assert_eq!(read("new a b").unwrap_err().code, 64);
+        assert!(read("lab").unwrap_err().message.contains("not there yet"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::failure::{Failure, Result};
 use crate::machine::Arch;
-use crate::workspace::Workspace;
+use crate::workspace::{Image, Workspace};
 
 /// What an image needs besides `--target`: `core` and `alloc` are built from their sources.
 const BUILD_STD: [(&str, &str); 3] = [
@@ -21,12 +21,29 @@ const BUILD_STD: [(&str, &str); 3] = [
 pub struct Cargo(Command);
 
 impl Cargo {
-    /// For the host. The settings of the workspace are found from its root.
+    /// For the host. Cargo's settings are found from where it is called.
     pub fn new(workspace: &Workspace) -> Self {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
+        command.current_dir(&workspace.dir).env("CARGO_TARGET_DIR", &workspace.target);
         command.stdin(Stdio::null());
         Self(command)
+    }
+
+    /// For a program that the runner needs: in the checkout, wherever the images are.
+    pub fn tool(workspace: &Workspace) -> Self {
+        let mut cargo = Self::new(workspace);
+        cargo.0.current_dir(&workspace.root).env_remove("CARGO_TARGET_DIR");
+        cargo
+    }
+
+    /// For the host, in a folder outside the checkout: its artefacts are where cargo puts them.
+    pub fn outside(workspace: &Workspace) -> Self {
+        let mut cargo = Self::new(workspace);
+        match env::var_os("BURROW_OUTSIDE_TARGET") {
+            Some(given) => cargo.0.env("CARGO_TARGET_DIR", given),
+            None => cargo.0.env_remove("CARGO_TARGET_DIR"),
+        };
+        cargo
     }
 
     /// For images of `arch`.
@@ -43,11 +60,6 @@ impl Cargo {
 
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
-        self
-    }
-
-    pub fn without(mut self, name: &str) -> Self {
-        self.0.env_remove(name);
         self
     }
 
@@ -98,6 +110,13 @@ impl Profile {
             Self::Checked => "checked",
         }
     }
+}
+
+/// Builds one image for use, and says where its ELF is.
+pub fn build_image(workspace: &Workspace, arch: Arch, image: &Image) -> Result<PathBuf> {
+    let what = ["-p", &image.package, "--bin", &image.name];
+    build_images(workspace, arch, Profile::Release, &what)?;
+    Ok(workspace.elf(arch, Profile::Release, &image.name))
 }
 
 /// Builds images; `what` selects them.

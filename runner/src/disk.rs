@@ -69,7 +69,7 @@ fn make(workspace: &Workspace, boot: Boot, elf: &Path, disk: &Path, line: &str) 
 
 /// Builds the program that makes disks.
 fn maker(workspace: &Workspace, package: &Path) -> Result<PathBuf> {
-    let target = workspace.target.join("disk");
+    let target = workspace.tools.join("disk");
     let program = target.join("release/burrow-disk");
     if !program.exists() {
         eprintln!("qemu-run: building the boot loader: some minutes, once");
@@ -77,9 +77,8 @@ fn maker(workspace: &Workspace, package: &Path) -> Result<PathBuf> {
     let mut path = tools(workspace)?.into_os_string();
     path.push(":");
     path.push(env::var_os("PATH").unwrap_or_default());
-    let cargo = Cargo::new(workspace)
-        // The loader's build calls cargo again, which must not wait for this one's directory.
-        .without("CARGO_TARGET_DIR")
+    // The loader's build calls cargo again, which must not wait for this one's directory.
+    let cargo = Cargo::tool(workspace)
         .env("PATH", path)
         .args(["build", "--release", "--manifest-path"])
         .args([package.join("Cargo.toml")])

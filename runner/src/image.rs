@@ -42,8 +42,8 @@ pub fn with_symbols(workspace: &Workspace, path: &Path, sections: Sections) -> R
     let (Some(base), Some(end)) = (address("__executable_start"), address("__end")) else {
         return Err(wrong("no Burrow image (it has no __executable_start and __end)"));
     };
-    let root = workspace.root.display().to_string();
-    let symbols = symbols::gather(&file, base, &root).map_err(|e| wrong(&e.to_string()))?;
+    let roots = workspace.roots();
+    let symbols = symbols::gather(&file, base, &roots).map_err(|e| wrong(&e.to_string()))?;
     let blob = symbols::blob::encode(&symbols);
     elf::with_segment(&bytes, &blob, end.next_multiple_of(4096), sections)
 }

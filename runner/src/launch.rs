@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Options;
-use crate::cargo::Profile;
 use crate::failure::{Failure, Result};
 use crate::machine::command::{Channels, Media, arguments};
 use crate::machine::{Arch, Boot, Machine};
@@ -18,16 +17,11 @@ pub fn named(workspace: &Workspace, name: Option<&str>, options: &Options) -> Re
     let images = workspace.images()?;
     let image = find(&images, name)?;
     let machine = machine(options, options.arch.unwrap_or(Arch::X86_64))?;
-    cargo::build_images(
-        workspace,
-        machine.arch,
-        Profile::Release,
-        &["-p", &image.package, "--bin", &image.name],
-    )?;
-    boot(workspace, &machine, &workspace.elf(machine.arch, Profile::Release, &image.name), options)
+    let elf = cargo::build_image(workspace, machine.arch, image)?;
+    boot(workspace, &machine, &elf, options)
 }
 
-/// Boots what cargo built.
+/// Boots what cargo built. For `cargo run`, which says where the package is.
 pub fn file(workspace: &Workspace, path: &Path, options: &Options) -> Result<u8> {
     let arch = image::arch_of(path)?;
     if options.arch.is_some_and(|wanted| wanted != arch) {

@@ -16,6 +16,7 @@ mod interrupt;
 mod launch;
 mod machine;
 mod nearest;
+mod new;
 mod qmp;
 mod scratch;
 mod suite;
@@ -53,14 +54,23 @@ fn given() -> impl Iterator<Item = OsString> {
 
 fn perform(task: &Task, options: &Options) -> Result<u8> {
     let workspace = Workspace::from_env()?;
+    let place = |word: Option<&str>| Workspace::from_env()?.place(word, options.bin.as_deref());
     match task {
-        Task::Run(name) => launch::named(&workspace, name.as_deref(), options),
+        Task::Run(word) => {
+            let (workspace, name) = place(word.as_deref())?;
+            launch::named(&workspace, name.as_deref(), options)
+        }
         Task::RunFile(path) => launch::file(&workspace, path, options),
         Task::Test { image, case } => {
-            suite::run(&workspace, image.as_deref(), case.as_deref(), options)
+            let (workspace, name) = place(image.as_deref())?;
+            suite::run(&workspace, name.as_deref(), case.as_deref(), options)
         }
         Task::Bench(names) => suite::bench::run(&workspace, names, options),
-        Task::Build(name) => export::export(&workspace, name, options),
+        Task::Build(word) => {
+            let (workspace, name) = place(Some(word))?;
+            export::export(&workspace, name.as_deref(), options)
+        }
+        Task::New(path) => new::new(&workspace, path),
         Task::Env => {
             let arch = (!options.host).then(|| options.arch.unwrap_or(Arch::X86_64));
             print!("{}", cargo::exports(&workspace, arch));

@@ -1,7 +1,7 @@
-//! The checkout: where things are, and which images it has.
+//! The checkout and the programs outside it: where things are, and which images there are.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -13,9 +13,15 @@ use crate::nearest::hint;
 /// The image booted when none is named.
 const DEFAULT: &str = "demo";
 
-/// Where the checkout and its artefacts are.
+/// A cargo workspace with images: the checkout's, or that of a program outside it.
 pub struct Workspace {
+    /// The checkout.
     pub root: PathBuf,
+    /// Where the checkout's own artefacts are.
+    pub tools: PathBuf,
+    /// Where cargo is called.
+    pub dir: PathBuf,
+    /// Where the images' artefacts are.
     pub target: PathBuf,
 }
 
@@ -45,7 +51,60 @@ impl Workspace {
                 .map(PathBuf::from)
                 .ok_or_else(|| Failure::usage("the runner is started by ./qemu-run.sh"))
         };
-        Ok(Self { root: var("BURROW_ROOT")?, target: var("BURROW_TARGET")? })
+        let (root, target) = (var("BURROW_ROOT")?, var("BURROW_TARGET")?);
+        Ok(Self { dir: root.clone(), tools: target.clone(), root, target })
+    }
+
+    /// The workspace that `word` means, and the image's name in it. A word with a slash or a dot is
+    /// a program's folder; any other names an image, or a folder if there is no such image.
+    pub fn place(self, word: Option<&str>, bin: Option<&str>) -> Result<(Self, Option<String>)> {
+        if let Some(folder) = word
+            && (folder.contains(['/', '.']) || self.is_only_a_folder(folder)?)
+        {
+            return Ok((self.outside(Path::new(folder))?, bin.map(String::from)));
+        }
+        match bin {
+            Some(_) => Err(Failure::usage("--bin is for programs outside the checkout")),
+            None => Ok((self, word.map(String::from))),
+        }
+    }
+
+    fn is_only_a_folder(&self, word: &str) -> Result<bool> {
+        let has_package = Path::new(word).join("Cargo.toml").exists();
+        Ok(has_package && !self.images()?.iter().any(|image| image.name == word))
+    }
+
+    /// The program in `folder`.
+    fn outside(self, folder: &Path) -> Result<Self> {
+        let shown = folder.display();
+        if !folder.join("Cargo.toml").exists() {
+            let what = if folder.is_dir() { "has no Cargo.toml" } else { "is no folder" };
+            return Err(Failure::usage(format!(
+                "{shown} {what}: make a program with `new {shown}`"
+            )));
+        }
+        let dir = folder.canonicalize().map_err(|e| Failure::file("find", folder, &e))?;
+        if dir.starts_with(&self.root) {
+            return Err(Failure::usage(format!(
+                "{shown} is in the checkout: give an image's name (--list names them)"
+            )));
+        }
+        let place = Self { dir, ..self };
+        let target = place.metadata(Cargo::outside(&place))?["target_directory"].take();
+        Ok(Self { target: target.as_str().unwrap_or_default().into(), ..place })
+    }
+
+    /// Whether this is the workspace of a program outside the checkout.
+    pub fn is_outside(&self) -> bool {
+        self.dir != self.root
+    }
+
+    /// Folders whose files go by the part of their path inside.
+    pub fn roots(&self) -> Vec<String> {
+        // Cargo says it to what it runs.
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let roots = package.iter().chain([&self.dir, &self.root]);
+        roots.map(|root| root.display().to_string()).collect()
     }
 
     pub fn target_spec(&self, arch: Arch) -> PathBuf {
@@ -59,11 +118,7 @@ impl Workspace {
 
     /// All images of the workspace, sorted by package and name.
     pub fn images(&self) -> Result<Vec<Image>> {
-        let output = Cargo::new(self)
-            .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
-            .output()?;
-        let metadata: Value = serde_json::from_slice(&output)
-            .map_err(|e| Failure::missing(format!("cargo metadata: {e}")))?;
+        let metadata = self.metadata(Cargo::new(self))?;
         let mut images = Vec::new();
         for package in each(&metadata["packages"]) {
             let name = package["name"].as_str().unwrap_or_default();
@@ -80,20 +135,37 @@ impl Workspace {
         images.sort_by(|a, b| (&a.package, &a.name).cmp(&(&b.package, &b.name)));
         Ok(images)
     }
+
+    fn metadata(&self, cargo: Cargo) -> Result<Value> {
+        let question = ["metadata", "--no-deps", "--format-version", "1", "--offline"];
+        let output = cargo.args(question).output()?;
+        serde_json::from_slice(&output)
+            .map_err(|e| Failure::missing(format!("cargo metadata: {e}")))
+    }
 }
 
 fn each(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The image called `name`, or the default one.
+/// The image called `name`, or the default one: the only one, if there is only one.
 pub fn find<'a>(images: &'a [Image], name: Option<&str>) -> Result<&'a Image> {
-    let name = name.unwrap_or(DEFAULT);
+    if let ([only], None) = (images, name) {
+        return Ok(only);
+    }
+    let Some(name) = name.or(default(images)) else {
+        let names = names(images);
+        return Err(Failure::usage(format!("which one? --bin takes one of {names}")));
+    };
     images.iter().find(|image| image.name == name).ok_or_else(|| {
         let near = hint(name, images.iter().map(|image| image.name.as_str()));
         let near = if near.is_empty() { format!(": there are {}", names(images)) } else { near };
         Failure::usage(format!("no image {name}{near}"))
     })
+}
+
+fn default(images: &[Image]) -> Option<&str> {
+    images.iter().map(|image| &*image.name).find(|name| *name == DEFAULT)
 }
 
 /// The images that programs are, without those for tests.
@@ -117,6 +189,17 @@ mod tests {
     fn none_is_the_default() {
         assert_eq!(find(&images(), None).unwrap().name, "demo");
         assert_eq!(find(&images(), Some("t01_boot")).unwrap().package, "burrow-tests");
+    }
+
+    #[test]
+    fn a_program_outside_has_a_default_if_it_has_one_image() {
+        let image = |name: &str| Image { package: "gopher".into(), name: name.into() };
+        let one = [image("gopher")];
+        assert_eq!(find(&one, None).unwrap().name, "gopher");
+        let two = [image("client"), image("server")];
+        let open = find(&two, None).unwrap_err();
+        assert_eq!(open.message, "which one? --bin takes one of client, server");
+        assert_eq!(find(&two, Some("server")).unwrap().name, "server");
     }
 
     #[test]

@@ -62,7 +62,9 @@ pub fn run(
 ) -> Result<()> {
     let arches = options.arch.map_or(Arch::ALL.to_vec(), |arch| vec![arch]);
     let jobs = prepare(workspace, images, &arches, options)?;
-    let runs = Runs { case, options, tally: Mutex::new(tally), done: Mutex::new(HashSet::new()) };
+    let outside = workspace.is_outside();
+    let runs =
+        Runs { outside, case, options, tally: Mutex::new(tally), done: Mutex::new(HashSet::new()) };
     let own: Vec<Job> = runs.all(&jobs)?.into_iter().flatten().collect();
     runs.all(&own).map(drop)
 }
@@ -82,7 +84,7 @@ fn prepare(
             let boot = image::bootable(
                 workspace,
                 arch,
-                &workspace.elf(arch, Profile::Checked, &image.name),
+                &workspace.elf(arch, profile(workspace), &image.name),
             )?;
             for &smp in &cores {
                 let options = Options { smp: Some(smp), accel: accel(options), ..copy(options) };
@@ -91,7 +93,11 @@ fn prepare(
                     image: image.name.clone(),
                     machine,
                     boot: boot.clone(),
-                    what: if image.is_test() { What::Cases } else { What::Example },
+                    what: if image.is_test() || workspace.is_outside() {
+                        What::Cases
+                    } else {
+                        What::Example
+                    },
                 });
             }
         }
@@ -99,11 +105,24 @@ fn prepare(
     Ok(jobs)
 }
 
+/// A program of one's own is tested as it is used: its package need not know our profiles.
+fn profile(workspace: &Workspace) -> Profile {
+    if workspace.is_outside() { Profile::Release } else { Profile::Checked }
+}
+
 /// A single image is built alone; otherwise the examples are too, as they have to build.
 fn build(workspace: &Workspace, arch: Arch, images: &[&Image]) -> Result<()> {
     if let [image] = images {
         let what = ["-p", &image.package, "--bin", &image.name];
-        return cargo::build_images(workspace, arch, Profile::Checked, &what);
+        return cargo::build_images(workspace, arch, profile(workspace), &what);
+    }
+    if workspace.is_outside() {
+        return cargo::build_images(
+            workspace,
+            arch,
+            profile(workspace),
+            &["--workspace", "--bins"],
+        );
     }
     let what = ["-p", "burrow-tests", "-p", "burrow-examples", "--bins"];
     cargo::build_images(workspace, arch, Profile::Checked, &what)
@@ -129,6 +148,8 @@ fn copy(options: &Options) -> Options {
 }
 
 struct Runs<'a> {
+    /// Whether the images' mains have other things to do than to run their cases.
+    outside: bool,
     case: Option<&'a str>,
     options: &'a Options,
     tally: Mutex<&'a mut Tally>,
@@ -167,7 +188,7 @@ impl Runs<'_> {
             What::Own(own) => (Some(&*own.name), SLACK + own.timeout.unwrap_or_default()),
             What::Example => (None, self.options.timeout.unwrap_or(PATIENCE)),
         };
-        settings.extend(case.map(|name| format!("test={name}")));
+        settings.extend(self.word(case));
         let media = Media::Kernel(job.boot.clone());
         let line = command_line(&settings, &[]);
         let outcome = vm::run(&job.machine, &media, &line, Console::Keep, Some(limit))?;
@@ -189,11 +210,19 @@ impl Runs<'_> {
         Ok(judged.own_boots.into_iter().filter_map(|own| self.follow(job, own)).collect())
     }
 
+    /// What tells the image which cases to run.
+    fn word(&self, case: Option<&str>) -> Option<String> {
+        let all = self.outside.then_some("");
+        case.or(all).map(|name| format!("test={name}"))
+    }
+
     /// What a case asked for by name should leave behind, if it wants a boot of its own: the whole
     /// image says it.
     fn expectation(&self, job: &Job, case: &str, limit: Duration) -> Result<Option<OwnBoot>> {
         let media = Media::Kernel(job.boot.clone());
-        let line = command_line(&self.options.append, &[]);
+        let mut settings = self.options.append.clone();
+        settings.extend(self.word(None));
+        let line = command_line(&settings, &[]);
         let outcome = vm::run(&job.machine, &media, &line, Console::Keep, Some(limit))?;
         let mut own_boots = read(&outcome.console).own_boots.into_iter();
         Ok(own_boots.find(|own| own.name == case))

@@ -34,7 +34,7 @@ pub fn run(
     all.retain(|image| !image.is_bench());
     let chosen = choose(&all, image)?;
     let mut tally = Tally::default();
-    if image.is_none() {
+    if image.is_none() && !workspace.is_outside() {
         host::run(workspace, &mut tally)?;
     }
     images::run(workspace, &chosen, case, options, &mut tally)?;

@@ -11,8 +11,12 @@ use super::{Frame, Func, Node, Range, Symbols, names};
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
-/// Reads all symbols of `elf`. `root` is the checkout, `base` the image's first address.
-pub fn gather(elf: &object::File<'_>, base: u64, root: &str) -> Result<Symbols, gimli::Error> {
+/// Reads all symbols of `elf`. `roots` are the folders that names of files need not tell, `base` the image's first address.
+pub fn gather(
+    elf: &object::File<'_>,
+    base: u64,
+    roots: &[String],
+) -> Result<Symbols, gimli::Error> {
     let text: Vec<_> = elf
         .sections()
         .filter(|section| section.kind() == SectionKind::Text && section.address() >= base)
@@ -25,7 +29,7 @@ pub fn gather(elf: &object::File<'_>, base: u64, root: &str) -> Result<Symbols, 
     })?;
     let context =
         Context::from_dwarf(sections.borrow(|data| EndianSlice::new(data, LittleEndian)))?;
-    let mut lines = Lines { context, root, nodes: Vec::new(), known: HashMap::new() };
+    let mut lines = Lines { context, roots, nodes: Vec::new(), known: HashMap::new() };
     let mut ranges = Vec::new();
     for part in &text {
         lines.gather(part.start, part.end, &mut ranges)?;
@@ -36,7 +40,7 @@ pub fn gather(elf: &object::File<'_>, base: u64, root: &str) -> Result<Symbols, 
 /// Turns the rows of the line tables into ranges, and what is inlined there into nodes.
 struct Lines<'a> {
     context: Context<Reader<'a>>,
-    root: &'a str,
+    roots: &'a [String],
     nodes: Vec<Node>,
     known: HashMap<Node, u32>,
 }
@@ -73,7 +77,7 @@ impl Lines<'_> {
                 Some(function) => names::function(&function.raw_name()?),
                 None => String::new(),
             };
-            let file = names::file(location.file.unwrap_or_default(), self.root);
+            let file = names::file(location.file.unwrap_or_default(), self.roots);
             frames.push(Frame { func, file, line: location.line.unwrap_or(0) });
         }
         drop(found);
@@ -131,7 +135,7 @@ mod tests {
         let elf = object::File::parse(&*bytes).unwrap();
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         let root = std::fs::canonicalize(root).unwrap();
-        let symbols = gather(&elf, 0, root.to_str().unwrap()).unwrap();
+        let symbols = gather(&elf, 0, &[root.display().to_string()]).unwrap();
         let blob = encode(&symbols);
         let blob = Blob::new(&blob).unwrap();
         let me = symbols.funcs.iter().find(|f| f.name.ends_with("dwarf::tests::outer")).unwrap();

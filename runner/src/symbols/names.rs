@@ -5,11 +5,12 @@ pub fn function(raw: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(raw))
 }
 
-/// Inside the workspace: relative to it. From the compiler's sources: `core/src/..`. From a
+/// Inside one of `roots`: relative to it. From the compiler's sources: `core/src/..`. From a
 /// registry: `name-1.2.3/src/..`.
-pub fn file(path: &str, root: &str) -> String {
+pub fn file(path: &str, roots: &[String]) -> String {
     let path = path.replace('\\', "/");
-    if let Some(rest) = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) {
+    let inside = |root: &String| path.strip_prefix(root.as_str())?.strip_prefix('/');
+    if let Some(rest) = roots.iter().find_map(inside) {
         return rest.into();
     }
     if let Some((_, rest)) = path.split_once("/library/") {
@@ -51,8 +52,9 @@ mod tests {
 
     #[test]
     fn files_lose_the_machine() {
-        let root = "/home/me/burrow";
+        let roots = ["/home/me/gopher".to_string(), "/home/me/burrow".to_string()];
         for (path, short) in [
+            ("/home/me/gopher/src/main.rs", "src/main.rs"),
             ("/home/me/burrow/kernel/src/start.rs", "kernel/src/start.rs"),
             ("/home/me/burrow-two/a.rs", "/home/me/burrow-two/a.rs"),
             ("/usr/lib/rustlib/src/rust/library/core/src/fmt/mod.rs", "core/src/fmt/mod.rs"),
@@ -63,7 +65,7 @@ mod tests {
                 "spin-0.10.0/src/lib.rs",
             ),
         ] {
-            assert_eq!(file(path, root), short);
+            assert_eq!(file(path, &roots), short);
         }
     }
 }
