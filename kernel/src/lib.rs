@@ -42,5 +42,9 @@ mod start;
 pub mod time;
 
 pub use boot_info::{BootInfo, MemoryKind, MemoryRegion};
+/// For tests that put something in between.
+#[doc(hidden)]
+#[cfg(target_os = "none")]
+pub use start::UPCALLS;
 #[cfg(target_os = "none")]
 pub use start::{MachineInfo, describe_cpu, exit, machine, start};

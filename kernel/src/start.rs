@@ -53,7 +53,8 @@ unsafe extern "Rust" {
     safe fn __burrow_start() -> u8;
 }
 
-static UPCALLS: Upcalls = Upcalls {
+/// What the CPU calls the kernel for.
+pub static UPCALLS: Upcalls = Upcalls {
     timer: tick::on_timer,
     ipi: tick::on_ipi,
     device: on_device,

@@ -3,12 +3,16 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::sched::preempt::{Outcome, try_preempt};
 use burrow::kernel::sync::pin;
 use burrow::kernel::unwind::{Exception, Reason, catch, raise};
+use burrow::kernel::{UPCALLS, g, stack};
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use burrow_arch::context::{self, Context};
+use burrow_arch::trap::{self, TrapFrame, Upcalls};
+use burrow_arch::{clock, timer};
 use burrow_tests::arch::hold_over_calls;
 use burrow_tests::wait::{preemptions, until};
 use core::hint::black_box;
@@ -294,4 +298,48 @@ fn preempted_wherever_it_is() {
     stop.store(true, Ordering::Relaxed);
     running.wait();
     assert_eq!(wrong.load(Ordering::Relaxed), 0, "registers changed");
+}
+
+/// The kernel's own, but for the timer.
+static IN_BETWEEN: Upcalls = Upcalls { timer: interrupt, ..UPCALLS };
+static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+static REDIRECTED: AtomicU32 = AtomicU32::new(0);
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Overwrites what is free below the stack pointer and preempts, wherever that may be.
+fn interrupt(frame: &mut TrapFrame) {
+    const BELOW: usize = 512;
+    let g = g::current();
+    let count = INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+    if !g.is_g0() && stack::ensure(&g.stack(), frame.sp(), BELOW) {
+        for word in 1..=BELOW / 8 {
+            // SAFETY: the kernel has just made sure of it, and there is no red zone.
+            unsafe { ((frame.sp() - word * 8) as *mut usize).write_unaligned(0x5a5a) };
+        }
+        let redirected = try_preempt(frame, g) == Outcome::Redirected;
+        REDIRECTED.fetch_add(u32::from(redirected), Ordering::Relaxed);
+    }
+    // Never in step with what is interrupted.
+    let next = NEXT.load(Ordering::Relaxed) + u64::from(count % 991);
+    timer::set(clock::nanotime() + next);
+}
+
+/// Interrupted and preempted every few microseconds; with `every=2500` and enough of them under an
+/// emulator that counts instructions, at every single one.
+#[burrow::test(smp = 1, exit = 0, console = "nothing was lost", timeout = "60s")]
+fn preempted_all_the_time() {
+    let number = |name: &str, usual| {
+        burrow::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+    };
+    NEXT.store(number("every", 20_000), Ordering::Relaxed);
+    let wanted = number("preemptions", 3_000) as u32;
+    trap::set_upcalls(&IN_BETWEEN);
+    timer::set(clock::nanotime());
+    let mut seed = 0;
+    while REDIRECTED.load(Ordering::Relaxed) < wanted {
+        seed += 1;
+        assert_eq!(hold_over_calls(seed, throws_and_catches, 3), 0, "registers changed");
+    }
+    trap::set_upcalls(&UPCALLS);
+    println!("{wanted} preemptions, {} exceptions: nothing was lost", seed * 3);
 }

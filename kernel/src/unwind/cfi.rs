@@ -18,7 +18,7 @@ use super::row::{Base, Kind, Row};
 use crate::panic::rows::Tables;
 
 /// Nested `DW_CFA_remember_state`.
-const STATES: usize = 4;
+const STATES: usize = 2;
 
 /// All of the image that unwinding reads.
 pub struct Sources<'a> {
@@ -58,15 +58,10 @@ fn try_read(sources: &Sources<'_>, pc: u32) -> Option<Row> {
         return None;
     }
     let cie = entry.cie();
-    let mut machine = Machine {
-        code_align: cie.code_alignment_factor(),
-        data_align: cie.data_alignment_factor(),
-        return_address: cie.return_address_register(),
-        state: State::NEW,
-        initial: State::NEW,
-        kept: [State::NEW; STATES],
-        depth: 0,
-    };
+    let mut machine = Machine::NEW;
+    machine.code_align = cie.code_alignment_factor();
+    machine.data_align = cie.data_alignment_factor();
+    machine.return_address = cie.return_address_register();
     machine.run(cie.instructions(&frames, &bases), 0, u64::MAX)?;
     machine.initial = machine.state;
     machine.run(entry.instructions(&frames, &bases), entry.initial_address(), address as u64)?;
@@ -90,7 +85,7 @@ enum Place {
     /// Where it was.
     Same,
     /// At that offset from the CFA.
-    At(i64),
+    At(i32),
     /// Nowhere: of the return address, the end of the stack.
     Undefined,
 }
@@ -119,15 +114,20 @@ impl State {
             if self.base.0 == Frame::SP { Base::Sp } else { Base::Kept(kept_place(self.base)?) };
         // Who made a call and keeps no return address is the root.
         let Place::At(return_address) = self.return_address else { return None };
-        let mut row = Row::new(pc, base, self.cfa, return_address)?;
+        let mut row = Row::new(pc, base, self.cfa, return_address.into())?;
         for (place, saved) in self.kept.iter().enumerate() {
             if let Place::At(offset) = *saved {
-                row.save(place, offset)?;
+                row.save(place, offset.into())?;
             }
         }
         row.set_args(u8::try_from(self.args / 8).ok()?);
         Some(row)
     }
+}
+
+/// A place in memory, if it can be said.
+fn at(factored_offset: i64, align: i64) -> Option<Place> {
+    i32::try_from(factored_offset.checked_mul(align)?).ok().map(Place::At)
 }
 
 /// The place in [`Frame`] of a register that calls keep.
@@ -148,6 +148,16 @@ struct Machine {
 }
 
 impl Machine {
+    const NEW: Self = Self {
+        code_align: 1,
+        data_align: 1,
+        return_address: Register(0),
+        state: State::NEW,
+        initial: State::NEW,
+        kept: [State::NEW; STATES],
+        depth: 0,
+    };
+
     /// Everything that holds at `until`, of a function that begins at `from`.
     fn run(
         &mut self,
@@ -185,11 +195,11 @@ impl Machine {
                 state.cfa = factored_offset.checked_mul(align)?;
             }
             Instruction::Offset { register, factored_offset } => {
-                let offset = i64::try_from(factored_offset).ok()?.checked_mul(align)?;
-                self.set(register, Some(Place::At(offset)))?;
+                let factored_offset = i64::try_from(factored_offset).ok()?;
+                self.set(register, at(factored_offset, align))?;
             }
             Instruction::OffsetExtendedSf { register, factored_offset } => {
-                self.set(register, Some(Place::At(factored_offset.checked_mul(align)?)))?;
+                self.set(register, at(factored_offset, align))?;
             }
             Instruction::Undefined { register } => self.set(register, Some(Place::Undefined))?,
             Instruction::SameValue { register } => self.set(register, Some(Place::Same))?,
