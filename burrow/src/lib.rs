@@ -18,6 +18,7 @@ use burrow_boot as _;
 pub mod chan;
 pub mod env;
 pub mod goroutine;
+pub mod init;
 pub mod io;
 pub mod panic;
 pub mod prelude;
@@ -34,7 +35,7 @@ mod start;
 #[doc(hidden)]
 pub use burrow_kernel as kernel;
 
-pub use burrow_macros::{main, select, test};
+pub use burrow_macros::{init, main, select, test};
 pub use chan::{Chan, RecvChan, SendChan};
 pub use goroutine::{Builder, JoinError, JoinHandle, Scope, go, scope, spawn};
 pub use panic::Panic;

@@ -15,6 +15,6 @@ pub use crate::runtime::ExitCode;
 pub use crate::select::Select;
 pub use crate::time::{Duration, Instant};
 pub use crate::{eprint, eprintln, print, println};
-pub use burrow_macros::select;
+pub use burrow_macros::{init, select};
 
 pub use crate::{runtime, sync, time};

@@ -1,6 +1,7 @@
 //! The scheduler's controls. Go: package `runtime` and parts of `runtime/debug`.
 
 mod exit;
+mod hooks;
 mod machine;
 mod metrics;
 mod threads;
@@ -13,6 +14,8 @@ use burrow_kernel::sched::{SCHED, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
 pub use exit::{ExitCode, Termination};
+pub(crate) use hooks::run_hooks;
+pub use hooks::{at_exit, exit};
 pub(crate) use machine::command_line;
 pub use machine::{Machine, machine};
 pub use metrics::{Metrics, PStats, metrics, p_stats};
@@ -89,11 +92,6 @@ pub fn stop_the_world<T>(f: impl FnOnce() -> T) -> T {
 /// Go: `debug.SetMaxStack`.
 pub fn set_max_stack(bytes: usize) -> usize {
     spawn::MAX_STACK.swap(crate::goroutine::clamp_stack(bytes), Ordering::Relaxed)
-}
-
-/// Ends the program with that code; deferred work does not run. Go: `os.Exit`.
-pub fn exit(code: i32) -> ! {
-    burrow_kernel::exit(code)
 }
 
 /// Ends the program with `fatal error: MSG`, a dump and exit code 2; nothing stops it.
