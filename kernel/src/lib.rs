@@ -7,7 +7,6 @@
 #![cfg_attr(target_os = "none", feature(lang_items, core_intrinsics))]
 #![cfg_attr(target_os = "none", allow(internal_features))]
 
-#[cfg(target_os = "none")]
 extern crate alloc;
 
 pub mod kthread;

@@ -2,11 +2,13 @@
 //! preemption, ranked locks; and what goroutines do: a parking semaphore and what stands on it.
 //!
 //! Reading order: `sema` and `notify` (how goroutines wait), `mutex`, `rwmutex` (state machines over
-//! `parking`, so that models run them), `semaphore`, `waitgroup`. The typed shells are `burrow`'s.
+//! `parking`, so that models run them), `semaphore`, `waitgroup`, `pool`. The typed shells are `burrow`'s.
 
 pub mod atomic;
+pub mod cell;
 pub mod mutex;
 pub mod parking;
+pub mod pool;
 pub mod rwmutex;
 
 #[cfg(target_os = "none")]
