@@ -133,7 +133,8 @@ pub mod unwind {
 /// Exceptions and interrupts.
 #[cfg(target_os = "none")]
 pub mod trap {
-    /// The interrupted state. `pc()`, `sp()`, `registers()`, `interrupts_enabled()`, and
+    /// The interrupted state. `pc()`, `sp()`, `registers()`, `interrupts_enabled()`,
+    /// `set_stepping(bool)` (whether the code steps once it goes on), and
     /// `unsafe redirect_to_preempt()`: pushes the interrupted PC on the interrupted stack (the
     /// kernel has made sure that [`PREEMPT_PUSH`] bytes there are mapped) and continues at the
     /// preemption stub, which saves everything else there, calls `Upcalls::preempted` and
@@ -145,6 +146,11 @@ pub mod trap {
 
     /// Whether the text at `pc` must not be preempted (switching, stubs, entry code).
     pub use crate::imp::trap::not_preemptible;
+
+    /// Whether the code that calls this steps from here on: this core takes `Upcalls::step` after
+    /// each of its instructions. Kept with the interrupted state, so that handlers do not step;
+    /// `context::switch` does not know of it: `fn(bool)`.
+    pub use crate::imp::step::set_stepping;
 
     /// Makes the kernel's table known, `fn(&'static Upcalls)`; before interrupts are unmasked.
     pub use crate::imp::trap::set_upcalls;
@@ -163,6 +169,9 @@ pub mod trap {
         pub freeze: fn(&mut TrapFrame) -> !,
         /// A page was missing at that address. `true`: mapped now, try again; `false`: a fault.
         pub page_fault: fn(&mut TrapFrame, usize) -> bool,
+        /// The code at the frame's program counter steps ([`set_stepping`]). `false`: nobody asked
+        /// for it.
+        pub step: fn(&mut TrapFrame) -> bool,
         /// Any other exception, and page faults refused above. Never returns.
         pub fault: fn(&mut TrapFrame, &Fault) -> !,
         /// Called by the preemption stub, as ordinary code on the interrupted stack.

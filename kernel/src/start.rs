@@ -60,6 +60,7 @@ pub static UPCALLS: Upcalls = Upcalls {
     device: on_device,
     freeze: panic::fatal::on_freeze,
     page_fault: on_page_fault,
+    step: panic::step::on_step,
     fault: panic::fatal::on_fault,
     preempted: preempt::preempted,
 };

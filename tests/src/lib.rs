@@ -13,6 +13,8 @@ pub mod arch;
 #[cfg(target_os = "none")]
 pub mod bench;
 #[cfg(target_os = "none")]
+pub mod steps;
+#[cfg(target_os = "none")]
 pub mod wait;
 
 #[cfg(all(test, not(target_os = "none")))]

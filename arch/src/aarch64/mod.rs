@@ -23,6 +23,7 @@ pub mod platform;
 pub mod power;
 mod preempt;
 mod psci;
+pub mod step;
 pub mod timer;
 pub mod trap;
 pub mod unwind;

@@ -20,7 +20,7 @@ pub struct TrapFrame {
     x: [u64; 31],
     sp: u64,
     pub(super) pc: u64,
-    pstate: u64,
+    pub(super) pstate: u64,
     pub(super) fpcr: u64,
     fpsr: u64,
     pub(super) q: [u128; 32],
@@ -123,6 +123,7 @@ pub(super) extern "C" fn on_exception(frame: &mut TrapFrame, vector: usize) {
 fn synchronous(frame: &mut TrapFrame) {
     const DATA_ABORT: u64 = 0x25;
     const TRANSLATION: u64 = 0b0001;
+    const SOFTWARE_STEP: u64 = 0x33;
     let esr = ESR_EL1.get();
     let is_missing = esr >> 26 & 0x3f == DATA_ABORT && esr >> 2 & 0xf == TRANSLATION;
     if is_missing
@@ -130,6 +131,14 @@ fn synchronous(frame: &mut TrapFrame) {
         && (upcalls.page_fault)(frame, FAR_EL1.get() as usize)
     {
         return;
+    }
+    if esr >> 26 & 0x3f == SOFTWARE_STEP
+        && let Some(upcalls) = upcalls()
+    {
+        frame.step_on();
+        if (upcalls.step)(frame) {
+            return;
+        }
     }
     let (kind, name) = classify(esr);
     fault(frame, kind, name)

@@ -14,6 +14,7 @@ pub mod irq;
 pub mod paging;
 pub mod platform;
 pub mod power;
+pub mod step;
 pub mod timer;
 pub mod trap;
 pub mod unwind;

@@ -10,7 +10,7 @@ use x86_64::registers::control::Cr2;
 
 use super::context::Registers;
 use super::cpu::ExceptionStack;
-use super::{console, cpu, ipi, lapic, power, preempt, timer};
+use super::{console, cpu, ipi, lapic, power, preempt, step, timer};
 use crate::trap::{Fault, FaultKind, Upcalls};
 
 /// Bytes below the interrupted stack pointer that a redirection writes from the handler.
@@ -37,7 +37,7 @@ pub struct TrapFrame {
     pub(super) code: u64,
     rip: usize,
     cs: usize,
-    rflags: usize,
+    pub(super) rflags: usize,
     rsp: usize,
     ss: usize,
 }
@@ -116,6 +116,7 @@ pub(super) extern "C" fn dispatch(frame: &mut TrapFrame) {
     match vector {
         PAGE_FAULT => page_fault(upcalls, frame),
         NON_MASKABLE if ipi::is_freezing() => (upcalls.freeze)(frame),
+        DEBUG if step::is_step() && (upcalls.step)(frame) => (),
         0..EXCEPTIONS => fault(upcalls, frame, None),
         _ => interrupt(upcalls, frame, vector as u8),
     }
@@ -158,11 +159,6 @@ fn grow(upcalls: &Upcalls, frame: &mut TrapFrame, addr: usize) -> bool {
 }
 
 fn fault(upcalls: &Upcalls, frame: &mut TrapFrame, addr: Option<usize>) -> ! {
-    if frame.vector == DEBUG {
-        // The causes in DR6 stick until software clears them.
-        // SAFETY: clears a status register of this core.
-        unsafe { core::arch::asm!("mov dr6, {}", in(reg) 0usize, options(nomem, nostack)) };
-    }
     let (kind, name) = describe(frame.vector);
     let in_handler = cpu::block().on_exception_stack(frame.sp());
     let kind = if in_handler && kind != FaultKind::Trap { FaultKind::Double } else { kind };

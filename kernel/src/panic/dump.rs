@@ -58,7 +58,7 @@ pub fn runtime_stack(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result 
 }
 
 /// Every goroutine but the one that was shown, that of this core's M first.
-fn show_others(printer: &mut Printer<'_>, current: &Current) -> fmt::Result {
+fn show_others(printer: &mut Printer<'_, '_>, current: &Current) -> fmt::Result {
     let mut result = Ok(());
     let own = current.goroutine.as_ref();
     if let Some(goroutine) = own.filter(|_| current.on_g0) {
@@ -75,7 +75,7 @@ fn show_others(printer: &mut Printer<'_>, current: &Current) -> fmt::Result {
     result
 }
 
-fn other(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+fn other(printer: &mut Printer<'_, '_>, goroutine: &Goroutine) -> fmt::Result {
     printer.out.write_char('\n')?;
     header(printer, goroutine)?;
     match registers_of(goroutine) {
@@ -133,7 +133,7 @@ fn show_flight(out: &mut dyn Write) -> fmt::Result {
 }
 
 /// A goroutine's first line.
-pub fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+pub fn header(printer: &mut Printer<'_, '_>, goroutine: &Goroutine) -> fmt::Result {
     let waits = match goroutine.since {
         0 => 0,
         // The clocks of two cores may differ a little: not below zero.
@@ -150,7 +150,7 @@ pub fn header(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
 }
 
 /// A goroutine's last lines: who started it.
-pub fn created_by(printer: &mut Printer<'_>, goroutine: &Goroutine) -> fmt::Result {
+pub fn created_by(printer: &mut Printer<'_, '_>, goroutine: &Goroutine) -> fmt::Result {
     match goroutine.created_by {
         (_, 0) => Ok(()),
         (parent, pc) => printer.created_by(parent, pc),

@@ -15,7 +15,7 @@ use super::image;
 use super::names::Role;
 use super::rows::Rows;
 use super::traceback::{Level, Printer};
-use super::unwind::{Frame, Pc};
+use super::unwind::{Frame, Pc, Walk};
 use crate::config::{CONFIG, Traceback};
 use crate::g::{self, G};
 use crate::sched::stop::{is_stopped_here, stop_the_world};
@@ -66,6 +66,12 @@ pub fn callers(frames: &mut [Frame]) -> usize {
         }
         count
     })
+}
+
+/// The walk that tracebacks of this goroutine take, from where it was interrupted. In a handler of
+/// its core.
+pub fn walk_from(interrupted: &Registers) -> Walk {
+    walk(interrupted, Pc::Exact, &goroutines::current(), None)
 }
 
 /// A frame of the source.
@@ -130,7 +136,7 @@ fn write(registers: &Registers, whose: Whose, out: &mut dyn Write) -> fmt::Resul
 }
 
 /// Another goroutine, if it is to be shown and still there.
-fn other(printer: &mut Printer<'_>, g: &'static G) -> fmt::Result {
+fn other(printer: &mut Printer<'_, '_>, g: &'static G) -> fmt::Result {
     let claimed = g.claim();
     let goroutine = goroutines::describe(g);
     let is_hidden = goroutine.system && printer.level < Level::System;
@@ -145,7 +151,7 @@ fn other(printer: &mut Printer<'_>, g: &'static G) -> fmt::Result {
     result
 }
 
-fn show(printer: &mut Printer<'_>, goroutine: &Goroutine, claimed: bool) -> fmt::Result {
+fn show(printer: &mut Printer<'_, '_>, goroutine: &Goroutine, claimed: bool) -> fmt::Result {
     printer.out.write_char('\n')?;
     header(printer, goroutine)?;
     match goroutine.saved.filter(|_| claimed) {

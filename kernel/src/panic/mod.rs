@@ -7,7 +7,7 @@
 //! From the top: [`fatal`](mod@fatal) has the texts, `down` leads the one core that speaks,
 //! `freeze` stops the others, `dump` decides whose tracebacks are shown. [`traceback`] prints them
 //! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine. `live` does the
-//! same for an image that runs on.
+//! same for an image that runs on; `step` stops at every instruction, for tests of all this.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -32,6 +32,8 @@ pub mod goroutines;
 pub mod image;
 #[cfg(target_os = "none")]
 pub mod live;
+#[cfg(target_os = "none")]
+pub mod step;
 
 #[cfg(target_os = "none")]
 pub use down::go_down_with;

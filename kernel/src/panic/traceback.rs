@@ -56,13 +56,13 @@ pub struct Header<'a> {
 }
 
 /// Writes tracebacks.
-pub struct Printer<'a> {
+pub struct Printer<'a, 't> {
     /// Where to.
     pub out: &'a mut dyn Write,
     /// The image's unwind tables.
-    pub rows: &'a mut Rows<'a>,
+    pub rows: &'a mut Rows<'t>,
     /// The image's symbols, if it has any.
-    pub symbols: Option<Symbols<'a>>,
+    pub symbols: Option<Symbols<'t>>,
     /// How much.
     pub level: Level,
 }
@@ -96,7 +96,7 @@ struct Passed {
     in_last: usize,
 }
 
-impl Printer<'_> {
+impl Printer<'_, '_> {
     /// `goroutine N [status, M minutes, locked to thread]:`
     pub fn header(&mut self, header: &Header<'_>) -> fmt::Result {
         write!(self.out, "goroutine {}", header.id)?;
@@ -277,7 +277,7 @@ mod tests {
     use super::super::unwind::Pc;
     use super::*;
 
-    fn printed(image: &Image, level: Level, print: impl FnOnce(&mut Printer<'_>)) -> String {
+    fn printed(image: &Image, level: Level, print: impl FnOnce(&mut Printer<'_, '_>)) -> String {
         let mut out = String::new();
         let mut rows = image.rows();
         let symbols = Some(image.symbols());

@@ -2,7 +2,9 @@
 
 use core::arch::{asm, naked_asm};
 
-use super::{differences, pattern};
+use burrow_arch::context::Registers;
+
+use super::{Flow, differences, pattern};
 
 /// 32 vector registers of 2 words, 8 general ones, NZCV, FPCR.
 const WORDS: usize = 64 + 8 + 2;
@@ -163,4 +165,22 @@ unsafe extern "C" fn call_holding(
         "ldp x29, x30, [sp], #192",
         "ret",
     )
+}
+
+/// See [`super::flow`].
+pub fn flow(pc: usize) -> Flow {
+    // SAFETY: text, which can be read.
+    let word = unsafe { (pc as *const u32).read() };
+    match word {
+        // `bl` and `blr`.
+        _ if word >> 26 == 0b100101 => Flow::Call,
+        _ if word & 0xffff_fc1f == 0xd63f_0000 => Flow::Call,
+        _ if word & 0xffff_fc1f == 0xd65f_0000 => Flow::Return,
+        _ => Flow::Other,
+    }
+}
+
+/// See [`super::return_address`].
+pub fn return_address(registers: &Registers) -> usize {
+    registers.r[Registers::RA]
 }

@@ -1,5 +1,5 @@
-//! Registers full of patterns, for tests that something else keeps its hands off them. The same
-//! names for each CPU.
+//! What tests must say in the CPU's own words: registers full of patterns, to see that nothing else
+//! touches them, and where an instruction leads. The same names for each CPU.
 
 #[cfg(target_arch = "aarch64")]
 #[path = "aarch64.rs"]
@@ -16,6 +16,23 @@ pub use imp::hold_registers;
 /// Fills the registers that a call must keep with patterns made from `seed`, calls `f` so many
 /// times, and says how many of them differ afterwards.
 pub use imp::hold_over_calls;
+
+/// What the instruction at that address does to the stack of calls.
+pub use imp::flow;
+
+/// Where the call that was just executed comes back to.
+pub use imp::return_address;
+
+/// See [`flow`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// Calls.
+    Call,
+    /// Returns.
+    Return,
+    /// Neither.
+    Other,
+}
 
 /// Different words for each seed and place.
 fn pattern(seed: u64, place: u64) -> u64 {

@@ -3,7 +3,9 @@
 use core::arch::x86_64::__cpuid;
 use core::arch::{asm, naked_asm};
 
-use super::{differences, pattern};
+use burrow_arch::context::Registers;
+
+use super::{Flow, differences, pattern};
 
 /// 16 vector registers of 4 words, 8 general ones, x87's top, carry, MXCSR.
 const WORDS: usize = 64 + 8 + 3;
@@ -192,4 +194,24 @@ unsafe extern "C" fn call_holding(
         "pop rbp",
         "ret",
     )
+}
+
+/// See [`super::flow`].
+pub fn flow(pc: usize) -> Flow {
+    // SAFETY: text, which can be read; an instruction that was just executed is all there.
+    let byte = |at: usize| unsafe { ((pc + at) as *const u8).read() };
+    let is_prefix = |byte| matches!(byte, 0x2e | 0x3e | 0x40..=0x4f | 0x66 | 0x67 | 0xf2 | 0xf3);
+    let at = (0..8).find(|&at| !is_prefix(byte(at))).unwrap_or(0);
+    match byte(at) {
+        0xe8 => Flow::Call,
+        0xff if byte(at + 1) >> 3 & 7 == 2 => Flow::Call,
+        0xc2 | 0xc3 => Flow::Return,
+        _ => Flow::Other,
+    }
+}
+
+/// See [`super::return_address`].
+pub fn return_address(registers: &Registers) -> usize {
+    // SAFETY: a call has just pushed it.
+    unsafe { (registers.r[Registers::SP] as *const usize).read() }
 }
