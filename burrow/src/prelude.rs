@@ -13,7 +13,7 @@ pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
 pub use crate::panic::Panic;
 pub use crate::runtime::ExitCode;
 pub use crate::select::Select;
-pub use crate::time::{Duration, Instant};
+pub use crate::time::{Duration, Instant, sleep};
 pub use crate::{eprint, eprintln, print, println};
 pub use burrow_macros::{init, select};
 

@@ -17,6 +17,12 @@ pub const TICK_NS: u64 = 1_000_000;
 pub const TLB_FLUSH_TICKS: u32 = 10;
 /// A refused preemption is tried again after so many nanoseconds.
 pub const RETRY_NS: u64 = 100_000;
+/// A preemption for a timer that came at a bad moment is tried again after so many nanoseconds.
+pub const TIMER_RETRY_NS: u64 = 5_000;
+/// An idle core whose next timer is due within so many nanoseconds spins until then.
+pub const IDLE_SPIN_NS: u64 = 100_000;
+/// A halted core wakes so many nanoseconds before its next timer is due.
+pub const IDLE_LEAD_NS: u64 = 60_000;
 /// Goroutine ids that a P takes at once. Go: `_GoidCacheBatch`.
 pub const GOID_BATCH: u64 = 16;
 /// Free Gs that a P keeps; above it half go to the global list. Go: 64 in `gfput`.

@@ -34,6 +34,18 @@ pub enum Kind {
     G0,
 }
 
+/// Why a goroutine is to give the core up; the higher one counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Preempt {
+    /// It is not.
+    No = 0,
+    /// A timer is due; its slice is not over.
+    Timers = 1,
+    /// Its slice is over.
+    Slice = 2,
+}
+
 /// See the module's text. Go: `g`.
 #[repr(C)]
 pub struct G {
@@ -41,7 +53,7 @@ pub struct G {
     /// How often preemption is held off (law 1); for a g0 that schedules, one more.
     count: AtomicU32,
     /// A preemption was refused because of `count`: honoured when it drops to 0.
-    preempt: AtomicBool,
+    preempt: AtomicU8,
     /// Its stack has grown since it began: set by the fault handler.
     grown: AtomicBool,
     /// Wait reason, beside `Waiting`.
@@ -118,7 +130,7 @@ impl G {
     pub const fn new(kind: Kind) -> Self {
         Self {
             count: AtomicU32::new(0),
-            preempt: AtomicBool::new(false),
+            preempt: AtomicU8::new(0),
             grown: AtomicBool::new(false),
             reason: AtomicU8::new(0),
             status: AtomicU32::new(Status::Idle as u32),
@@ -185,7 +197,7 @@ impl G {
         self.count.store(count - 1, Ordering::Relaxed);
         // A request that comes before this store is seen after it.
         compiler_fence(Ordering::SeqCst);
-        count == 1 && self.preempt.load(Ordering::Relaxed)
+        count == 1 && self.preempt.load(Ordering::Relaxed) != 0
     }
 
     /// How often preemption is held off now.
@@ -203,14 +215,24 @@ impl G {
     /// Asks that the preemption be honoured when the count drops to 0. Called by the handler of
     /// the core where the G runs, so that it cannot hit another G.
     #[inline(always)]
-    pub fn request_preemption(&self) {
-        self.preempt.store(true, Ordering::Relaxed);
+    pub fn request_preemption(&self, why: Preempt) {
+        let why = self.preempt.load(Ordering::Relaxed).max(why as u8);
+        self.preempt.store(why, Ordering::Relaxed);
+    }
+
+    /// What was asked for.
+    pub fn preemption(&self) -> Preempt {
+        match self.preempt.load(Ordering::Relaxed) {
+            0 => Preempt::No,
+            1 => Preempt::Timers,
+            _ => Preempt::Slice,
+        }
     }
 
     /// Forgets the request: the G gave the core up. Go: `gp.preempt = false`.
     #[inline(always)]
     pub fn clear_preemption(&self) {
-        self.preempt.store(false, Ordering::Relaxed);
+        self.preempt.store(0, Ordering::Relaxed);
     }
 }
 

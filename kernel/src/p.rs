@@ -13,6 +13,7 @@ use crate::m::M;
 use crate::queue::list::Stack as FreeList;
 use crate::queue::order::Rng;
 use crate::queue::runq::{Owner, RunQueue};
+use crate::time::timers::Timers;
 
 /// Where a P is. Go: `_Pidle` and its kin.
 ///
@@ -49,6 +50,8 @@ pub struct P {
     ticking: AtomicBool,
     /// Go: `runq`, `runnext`.
     pub runq: RunQueue<G>,
+    /// Go: `timers`.
+    pub timers: Timers,
     /// What happened here.
     pub counts: Counts,
 
@@ -113,6 +116,7 @@ impl P {
             schedtick: AtomicU32::new(0),
             ticking: AtomicBool::new(false),
             runq: RunQueue::new(),
+            timers: Timers::new(id),
             counts: Counts::new(),
             gfree: UnsafeCell::new(FreeList::new()),
             rng: Rng::new(seed),

@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::g::Preempt;
 use burrow::kernel::p::{Status, allp};
 use burrow::kernel::panic::rows::Rows;
 use burrow::kernel::panic::unwind::{Pc, Stacks, Walk};
@@ -274,7 +275,7 @@ fn masked_interrupts_put_preemption_off() {
     let switches = || -> u64 { runtime::p_stats().iter().map(|p| p.switches).sum() };
     let was_enabled = irq::disable();
     let pinned = pin();
-    pinned.g().request_preemption();
+    pinned.g().request_preemption(Preempt::Slice);
     let (p, before) = (pinned.p(), pinned.p().counts.switches.load(Ordering::Relaxed));
     drop(pinned);
     // Masked, so that this is the same core still.

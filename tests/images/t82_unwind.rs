@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+use burrow::kernel::g::Preempt;
 use burrow::kernel::sched::preempt::{Outcome, try_preempt};
 use burrow::kernel::sync::pin;
 use burrow::kernel::unwind::{Exception, Reason, catch, raise};
@@ -316,7 +317,7 @@ fn interrupt(frame: &mut TrapFrame) {
             // SAFETY: the kernel has just made sure of it, and there is no red zone.
             unsafe { ((frame.sp() - word * 8) as *mut usize).write_unaligned(0x5a5a) };
         }
-        let redirected = try_preempt(frame, g) == Outcome::Redirected;
+        let redirected = try_preempt(frame, g, Preempt::Slice) == Outcome::Redirected;
         REDIRECTED.fetch_add(u32::from(redirected), Ordering::Relaxed);
     }
     // Never in step with what is interrupted.

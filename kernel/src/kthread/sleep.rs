@@ -9,6 +9,7 @@ use crate::m::M;
 use crate::percpu::{self, Core};
 use crate::sched::{SCHED, tick};
 use crate::stack;
+use crate::time::deadline;
 
 /// Sleeps until the note is signalled. Pinned, no lock held; on g0, or on the stack of a goroutine
 /// that keeps its M and P meanwhile. Go: `notesleep`.
@@ -40,8 +41,10 @@ fn ready(m: &'static M) {
         return;
     }
     if index == percpu::local().index {
-        // What runs here makes way in time only if the core ticks.
-        tick::need(core.own_p());
+        // What runs here makes way in time only if the core ticks. An idle core looks by itself.
+        if !core.tick.idling() {
+            tick::need(core.own_p());
+        }
     } else {
         ipi::send(index);
     }
@@ -69,14 +72,25 @@ pub(super) fn idle(core: &'static Core) {
         core.threads.put(m);
         return;
     }
+    core.tick.set_idling(true);
+    if !deadline::idle_wait(core) {
+        halt(core);
+    }
+    core.tick.set_idling(false);
+}
+
+/// Nothing to run, and no timer is due soon.
+fn halt(core: &'static Core) {
     // Nothing else to do: stacks may shrink, and frames of those that did may be due.
     stack::scavenge();
     stack::reclaim();
+    core.own_p().timers.clean();
     crate::sched::sched_point();
     // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter
     // that comes after the look raises its interrupt, which ends the halt.
     let was_enabled = irq::disable();
     if !core.threads.waiting() {
+        deadline::before_halt(core);
         stack::idle_enter();
         irq::wait();
         stack::idle_exit();

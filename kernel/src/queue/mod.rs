@@ -2,7 +2,8 @@
 //! the item, with no knowledge of G, M or P. They build on a host, where tests and loom run them.
 //!
 //! Reading order: [`link`] and [`list`] (what an item is), [`runq`] (a P's ring), [`globalq`],
-//! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`].
+//! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`],
+//! [`timerq`].
 
 pub mod globalq;
 pub mod lfstack;
@@ -13,6 +14,7 @@ pub mod order;
 pub mod runq;
 pub mod select_done;
 pub mod spin;
+pub mod timerq;
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod item;

@@ -4,15 +4,19 @@ use core::sync::atomic::Ordering;
 
 use super::{Locked, SCHED, table};
 use crate::g::Status;
+use crate::time::deadline;
 
 /// Called with the scheduler's lock as an M goes to sleep: if it was the last one and no goroutine
-/// can become runnable any more, the program is dead.
+/// can become runnable any more, by a timer neither, the program is dead.
 pub fn checkdead(locked: &Locked) {
     let running = locked.mcount - locked.nmidle - locked.nmidlelocked;
     if running > 0 || !SCHED.main_started.load(Ordering::Relaxed) {
         return;
     }
     super::check::all_asleep(locked);
+    if deadline::any_pending() {
+        return;
+    }
     let mut waiting = 0usize;
     for g in table::user_goroutines() {
         match g.status() {

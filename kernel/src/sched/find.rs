@@ -10,6 +10,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::queue::runq::{RING, Slice};
 use crate::queue::spin::GoIdle;
+use crate::time::deadline;
 
 /// What the M does next, and whether it goes on in the slice of the goroutine before.
 pub type Found = (&'static G, Slice);
@@ -31,7 +32,7 @@ pub fn findrunnable(m: &'static M) -> Found {
     }
 }
 
-/// Global queue now and then, local queue, global queue, other Ps.
+/// Global queue now and then, timers, local queue, global queue, other Ps and their timers.
 #[inline(always)]
 fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
     // Now and then the global queue comes first, or two goroutines that keep readying each other
@@ -41,6 +42,11 @@ fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
         && let Some(g) = SCHED.lock.lock().globrunqget()
     {
         return Some((g, Slice::New));
+    }
+    if p.timers.flags() != 0
+        && let Some(found) = deadline::check(m, p)
+    {
+        return Some(found);
     }
     // SAFETY: this M holds the P, on g0.
     let owner = unsafe { p.owner() };
@@ -127,7 +133,7 @@ fn give_up_p(m: &'static M) -> GivenUp {
 }
 
 /// Whether any queue has work. Go: `checkRunqsNoP` and the look at the global queue before it.
-fn work_anywhere() -> bool {
+pub fn work_anywhere() -> bool {
     SCHED.runqsize() > 0
         || (0..SCHED.procs())
             .any(|id| !SCHED.idle_ps.test(id) && !crate::p::allp(id).runq.is_empty())

@@ -7,9 +7,10 @@ use crate::g::G;
 use crate::kthread;
 use crate::m::M;
 use crate::p::{P, bump};
-use crate::percpu::record;
+use crate::percpu::{Core, record};
 use crate::queue::runq::Place;
 use crate::queue::spin::Wake;
+use crate::time::timers::{DUE, OWED, RUNNING};
 use crate::trace::ring::Event;
 
 /// Puts a goroutine on this P's queue; half of a full ring goes to the global queue. Holder only.
@@ -39,6 +40,14 @@ pub fn wakep(m: &'static M) {
 #[cold]
 #[inline(never)]
 fn wake_one(m: &'static M) {
+    if let Some(p) = m.try_p()
+        && p.timers.flags() & RUNNING != 0
+    {
+        // What timers ready is this M's to run; it sees to the rest when it has (`deadline::check`).
+        SCHED.spinners.stop();
+        p.timers.raise(OWED);
+        return;
+    }
     loop {
         let mut locked = SCHED.lock.lock();
         if let Some(p) = locked.pidleget_any(m.core() + 1) {
@@ -74,6 +83,17 @@ pub fn startm(locked: &mut Locked, p: &'static P, start: Start) {
     bump(&p.counts.wakeups, 1);
     record(Event::Wake, p.id as u64, m.id());
     kthread::notewakeup(&m.park);
+}
+
+/// This core's P is idle and has work that only this core knows of: a timer that is due.
+///
+/// Pinned, no lock held.
+pub fn start_own_p(core: &'static Core) {
+    let mut locked = SCHED.lock.lock();
+    if let Some(p) = locked.pidleget(core.index) {
+        p.timers.raise(DUE);
+        startm(&mut locked, p, Start::Working);
+    }
 }
 
 /// Puts this M on its core's idle list. Go: `mput`, but without counting it yet: it looks around

@@ -8,12 +8,12 @@
 use burrow_arch::trap::{self, TrapFrame};
 
 use super::run::{Action, mcall};
-use super::{SCHED, stop};
+use super::{SCHED, idle, stop};
 use crate::config::CONFIG;
-use crate::g::{self, G, Status};
+use crate::g::{self, G, Preempt, Status};
 use crate::m::M;
 use crate::p::bump;
-use crate::stack;
+use crate::{percpu, stack, time};
 
 /// What became of a preemption in the handler.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,14 +31,14 @@ pub enum Outcome {
 
 /// Preempts the interrupted code if it may be. In a handler, interrupts masked. Go:
 /// `wantAsyncPreempt`, `isAsyncSafePoint`.
-pub fn try_preempt(frame: &mut TrapFrame, g: &'static G) -> Outcome {
+pub fn try_preempt(frame: &mut TrapFrame, g: &'static G, why: Preempt) -> Outcome {
     if g.count() > 0 {
-        g.request_preemption();
+        g.request_preemption(why);
         return Outcome::Pending;
     }
     if CONFIG.async_preempt_off() && !g.is_g0() {
         // Honoured at the next call into the runtime, as with Go's cooperative preemption.
-        g.request_preemption();
+        g.request_preemption(why);
         return Outcome::Off;
     }
     if trap::not_preemptible(frame.pc()) || !g.stack().holds_sp(frame.sp()) {
@@ -49,6 +49,7 @@ pub fn try_preempt(frame: &mut TrapFrame, g: &'static G) -> Outcome {
     }
     // The count that `preempted` will find: no second redirection before it has begun.
     g.raise();
+    g.request_preemption(why);
     // SAFETY: a safe point by the checks above, and the bytes below SP are mapped.
     unsafe { frame.redirect_to_preempt() };
     Outcome::Redirected
@@ -60,7 +61,8 @@ pub extern "C" fn preempted() {
     let g = g::current();
     if g.is_g0() {
         // A thread without a P: the other threads of its core have their turn.
-        crate::kthread::yield_now(g.m());
+        g.clear_preemption();
+        make_way(g.m());
         let _ = g.lower();
         return;
     }
@@ -68,21 +70,41 @@ pub extern "C" fn preempted() {
     if let Some(p) = m.try_p() {
         bump(&p.counts.preemptions, 1);
     }
-    leave(g, m);
+    let why = g.preemption();
+    g.clear_preemption();
+    leave(g, m, why);
 }
 
 /// The goroutine that runs here, its count raised once for this, makes way: for the next kernel
 /// thread of this core, or for the next goroutine.
-fn leave(g: &'static G, m: &'static M) {
+fn leave(g: &'static G, m: &'static M, why: Preempt) {
     let threads = crate::kthread::turn_is_over();
     if threads {
         crate::kthread::yield_now(m);
     }
-    if (threads && !SCHED.world.gcwaiting()) || !stop::may_leave() {
+    if (threads && why != Preempt::Timers && !SCHED.world.gcwaiting()) || !stop::may_leave() {
         let _ = g.lower();
         return;
     }
-    mcall(g, Action::Preempt);
+    mcall(g, action(why));
+}
+
+/// How a goroutine gives the core up.
+fn action(why: Preempt) -> Action {
+    match why {
+        Preempt::Timers => Action::MakeWay,
+        Preempt::No | Preempt::Slice => Action::Preempt,
+    }
+}
+
+/// A thread without a P makes way for the other threads of its core, among them the one of the
+/// core's P if a timer is due.
+fn make_way(m: &'static M) {
+    let core = percpu::local();
+    if time::deadline::notice(core.own_p(), time::nanotime()) {
+        idle::start_own_p(core);
+    }
+    crate::kthread::yield_now(m);
 }
 
 /// A preemption was held off and is due now. Go: the `preempt` check of `newstack`.
@@ -93,15 +115,16 @@ pub fn preempt_park() {
         // inherit the mask. The request stays for the next time.
         return;
     }
+    let why = g.preemption();
     g.clear_preemption();
     if !g.is_g0() && g.status() != Status::Running {
         return;
     }
     g.raise();
     if g.is_g0() {
-        crate::kthread::yield_now(g.m());
+        make_way(g.m());
         let _ = g.lower();
         return;
     }
-    leave(g, g.m());
+    leave(g, g.m(), why);
 }

@@ -9,8 +9,10 @@ use super::{SCHED, find, idle, locked, park, spawn};
 use crate::g::{self, G, Status};
 use crate::m::M;
 use crate::p::bump;
-use crate::percpu::record;
+use crate::percpu::{local, record};
 use crate::queue::runq::Slice;
+use crate::time::deadline;
+use crate::time::timers::{DUE, SKIP};
 use crate::trace::ring::Event;
 
 /// Why a goroutine switched to g0; done there, when its stack is not in use any more.
@@ -27,6 +29,8 @@ pub enum Action {
     Exit,
     /// Makes way for a goroutine it just readied, and stays next in line. Go: `goyield_m`.
     Yield,
+    /// Was preempted because a timer is due; its slice goes on.
+    MakeWay,
 }
 
 impl Action {
@@ -36,7 +40,8 @@ impl Action {
             1 => Self::Preempt,
             2 => Self::Park,
             3 => Self::Exit,
-            _ => Self::Yield,
+            4 => Self::Yield,
+            _ => Self::MakeWay,
         }
     }
 }
@@ -98,6 +103,10 @@ fn execute(m: &'static M, g: &'static G, slice: Slice) -> Action {
     m.set_curg(Some(g));
     g.set_m(Some(m));
     record(Event::Run, g.goid(), p.id as u64);
+    if p.timers.flags() != 0 {
+        // After `curg`: an interrupt from here on knows that nobody looks any more.
+        deadline::before_run(local(), p);
+    }
     debug_assert_eq!(g.count(), 0, "a goroutine starts to run without held-off preemption");
     if g.stack().shrunk != 0 {
         g.set_stack(crate::stack::enter(g.stack()));
@@ -123,6 +132,10 @@ fn perform(m: &'static M, g: &'static G, action: Action) {
         Action::Gosched => goschedimpl(m, g),
         Action::Preempt => {
             record(Event::Preempt, g.goid(), m.core() as u64);
+            if m.p().timers.flags() & DUE != 0 {
+                // More is due than the core can do: the others have their turn all the same.
+                m.p().timers.raise(SKIP);
+            }
             goschedimpl(m, g);
         }
         Action::Park => park::park_m(m, g),
@@ -132,7 +145,7 @@ fn perform(m: &'static M, g: &'static G, action: Action) {
                 locked::mexit(m);
             }
         }
-        Action::Yield => {
+        Action::Yield | Action::MakeWay => {
             dropg(m, g);
             g.casgstatus(Status::Running, Status::Runnable);
             idle::runqput(m.p(), g, crate::queue::runq::Place::Tail);

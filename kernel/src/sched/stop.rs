@@ -177,6 +177,7 @@ fn start_with_sema() {
     }
     drop(locked);
     super::tick::need_if_waiters(own);
+    crate::time::deadline::world_started(pinned.core());
     idle::wakep(m);
 }
 

@@ -5,16 +5,18 @@
 //! the first tick 10 ms or more after the tick that first saw it. Go does the same from `sysmon`
 //! (`retake`), which sees less sharply.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use burrow_arch::{clock, ipi, paging, timer, trap::TrapFrame};
+use burrow_arch::{clock, ipi, paging, trap::TrapFrame};
 
 use super::preempt::{Outcome, try_preempt};
 use super::{SCHED, find};
-use crate::config::{RETRY_NS, SLICE_NS, TICK_NS, TLB_FLUSH_TICKS};
-use crate::g;
+use crate::config::{RETRY_NS, SLICE_NS, TICK_NS, TIMER_RETRY_NS, TLB_FLUSH_TICKS};
+use crate::g::{self, Preempt};
 use crate::p::{self, P, Status};
 use crate::percpu::{self, Core};
+use crate::time::timers::RUNNING;
+use crate::time::{NEVER, deadline};
 
 /// A core's view of what runs. Touched by the core's handlers only.
 pub struct Tick {
@@ -22,6 +24,13 @@ pub struct Tick {
     slice: Watch,
     /// The kernel thread's turn: the core's count of turns.
     turn: Watch,
+    /// When the next tick is; [`NEVER`] while the core does not tick.
+    next: AtomicU64,
+    /// What the one-shot timer is set to; [`NEVER`] if to nothing. For the next tick or for a
+    /// timer, whichever is earlier: `time::deadline`.
+    pub armed: AtomicU64,
+    /// The core has nothing to run, and looks for something by itself.
+    idling: AtomicBool,
     /// Since when the global queue was not empty, for cores that do not tick.
     global_since: AtomicU64,
     /// Ticks so far.
@@ -55,9 +64,22 @@ impl Tick {
         Self {
             slice: Watch::new(),
             turn: Watch::new(),
+            next: AtomicU64::new(NEVER),
+            armed: AtomicU64::new(NEVER),
+            idling: AtomicBool::new(false),
             global_since: AtomicU64::new(0),
             count: AtomicU32::new(0),
         }
+    }
+
+    /// Whether the core has nothing to run.
+    pub fn idling(&self) -> bool {
+        self.idling.load(Ordering::Relaxed)
+    }
+
+    /// See [`idling`](Self::idling).
+    pub fn set_idling(&self, idling: bool) {
+        self.idling.store(idling, Ordering::Relaxed);
     }
 }
 
@@ -79,17 +101,25 @@ pub fn need_if_waiters(p: &'static P) {
 #[cold]
 #[inline(never)]
 fn start(p: &'static P) {
-    // A handler between the two writes finds the flag set and keeps the timer armed itself.
+    if p.timers.flags() & RUNNING != 0 {
+        // What timers ready is about to be run; then it is seen whether something waits.
+        return;
+    }
+    let core = percpu::local();
     p.set_ticking(true);
-    timer::set(clock::nanotime() + TICK_NS);
+    let next = clock::nanotime() + TICK_NS;
+    core.tick.next.store(next, Ordering::Relaxed);
+    deadline::arm(core, next);
 }
 
 /// The core's timer fired: `Upcalls::timer`.
 pub fn on_timer(frame: &mut TrapFrame) {
     let core = percpu::local();
     p::bump(&core.interrupts, 1);
-    core.ring.set_time(clock::nanotime());
-    on_tick(core, frame);
+    let now = clock::nanotime();
+    core.ring.set_time(now);
+    core.tick.armed.store(NEVER, Ordering::Relaxed);
+    interrupt(core, frame, now);
 }
 
 /// Another core has something for this one: `Upcalls::ipi`. An idle core's loop looks by itself.
@@ -98,9 +128,69 @@ pub fn on_ipi(frame: &mut TrapFrame) {
     p::bump(&core.interrupts, 1);
     crate::stack::flush_epoch();
     let p = core.own_p();
+    let now = clock::nanotime();
     if (!p.ticking() || stops(p)) && waits(core, p) {
         // The first tick is this one: a slice that began long ago is seen to begin now.
-        on_tick(core, frame);
+        core.tick.next.store(now, Ordering::Relaxed);
+        interrupt(core, frame, now);
+    } else if p.timers.wake_time() < core.tick.armed.load(Ordering::Relaxed) {
+        // Another core has moved a timer of this one's.
+        interrupt(core, frame, now);
+    }
+}
+
+/// A tick, or timers, or both; and sets the one-shot timer for what comes next.
+fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
+    let p = core.own_p();
+    let tick = core.tick.next.load(Ordering::Relaxed) <= now;
+    let slice_over = tick && on_tick(core, p, now);
+    let due = deadline::notice(p, now);
+    let retry = if slice_over {
+        match try_preempt(frame, g::current(), Preempt::Slice) {
+            Outcome::Retry => core.tick.next.store(now + RETRY_NS, Ordering::Relaxed),
+            // On its way to or from a goroutine: soon it will be in one.
+            Outcome::Pending | Outcome::Off if stops(p) => {
+                core.tick.next.store(now + RETRY_NS, Ordering::Relaxed);
+            }
+            Outcome::Redirected | Outcome::Pending | Outcome::Off => {}
+        }
+        NEVER
+    } else if due {
+        preempt_for_timers(core, frame)
+    } else {
+        NEVER
+    };
+    let mut next = core.tick.next.load(Ordering::Relaxed).min(now.saturating_add(retry));
+    if !due && !core.tick.idling() {
+        next = next.min(p.timers.wake_time());
+    }
+    if next != NEVER {
+        deadline::arm(core, next);
+    }
+    if tick {
+        super::check::work_waits();
+        crate::stack::scavenge_tick(now);
+        poke_others(core, now);
+    }
+}
+
+/// A timer is due and the scheduler of this core is to run it: when to try again, if not now.
+fn preempt_for_timers(core: &'static Core, frame: &mut TrapFrame) -> u64 {
+    if core.tick.idling() {
+        return NEVER;
+    }
+    let g = g::current();
+    let Some(m) = g.try_m() else { return NEVER };
+    if m.try_p().is_none() {
+        // What it makes way for may be the M of this core's P.
+        core.threads.set_due();
+    } else if g.is_g0() {
+        // The scheduler looks before it chooses a goroutine, and no more once it has.
+        return if m.curg().is_some() { TIMER_RETRY_NS } else { NEVER };
+    }
+    match try_preempt(frame, g, Preempt::Timers) {
+        Outcome::Retry => TIMER_RETRY_NS,
+        Outcome::Redirected | Outcome::Pending | Outcome::Off => NEVER,
     }
 }
 
@@ -114,28 +204,14 @@ fn stops(p: &P) -> bool {
     SCHED.world.gcwaiting() && p.status() == Status::Running
 }
 
-fn on_tick(core: &'static Core, frame: &mut TrapFrame) {
+/// A scheduling tick; whether what runs here has had its time.
+fn on_tick(core: &'static Core, p: &'static P, now: u64) -> bool {
     flush_tlb(core);
-    let p = core.own_p();
-    if !waits(core, p) {
-        p.set_ticking(false);
-        return;
-    }
-    p.set_ticking(true);
-    let now = clock::nanotime();
-    let next = match over(core, p, now) {
-        false => TICK_NS,
-        true => match try_preempt(frame, g::current()) {
-            Outcome::Retry => RETRY_NS,
-            // On its way to or from a goroutine: soon it will be in one.
-            Outcome::Pending | Outcome::Off if stops(p) => RETRY_NS,
-            Outcome::Redirected | Outcome::Pending | Outcome::Off => TICK_NS,
-        },
-    };
-    timer::set(now + next);
-    super::check::work_waits();
-    crate::stack::scavenge_tick(now);
-    poke_others(core, now);
+    let waits = waits(core, p);
+    p.set_ticking(waits);
+    let next = if waits { now + TICK_NS } else { NEVER };
+    core.tick.next.store(next, Ordering::Relaxed);
+    waits && over(core, p, now)
 }
 
 /// Whether what runs here has had its time, as a goroutine or as a kernel thread.

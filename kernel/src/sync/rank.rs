@@ -8,10 +8,14 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Rank {
+    /// A timer's channel gets its value.
+    TimerSend,
     /// One channel, or another object that goroutines wait on.
     Channel,
-    /// Timers of a P.
+    /// The heap of timers of a P.
     Timers,
+    /// One timer.
+    Timer,
     /// The scheduler: global queue, idle lists, free Gs.
     Sched,
     /// The table of all Gs and Ms.

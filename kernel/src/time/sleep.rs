@@ -1,0 +1,39 @@
+//! Sleeping. Go: `timeSleep`.
+
+use core::time::Duration;
+
+use super::timer::{Arm, Class, Timer};
+use crate::g::{self, G};
+use crate::sched::WaitReason;
+use crate::sched::park::{gopark, goready};
+
+static SLEEP: Class = Class { fire: wake, retain: nothing, release: nothing, drain: None };
+
+/// Parks the goroutine for at least `d`; zero returns at once. Go: `time.Sleep`.
+pub fn sleep(d: Duration) {
+    if d.is_zero() {
+        return;
+    }
+    let this: *const G = g::current();
+    // On this stack: it leaves the heap before it fires, and the goroutine is parked until then.
+    let timer = Timer::new(&SLEEP, this.cast(), super::after(d), 0);
+    // SAFETY: `start_timer` gets the timer that it is made for, alive until the goroutine is woken.
+    unsafe { gopark(Some((start_timer, (&raw const timer).cast_mut().cast())), WaitReason::Sleep) };
+}
+
+/// Only once the goroutine is parked, or the timer might wake it before. Go: `resetForSleep`.
+unsafe fn start_timer(_: &'static G, timer: *mut ()) -> bool {
+    // SAFETY: `sleep` passed its timer.
+    unsafe { &*timer.cast::<Timer>() }.start(Arm::AtSwitch);
+    true
+}
+
+/// Go: `goroutineReady`.
+unsafe fn wake(g: *const (), _: u64) -> bool {
+    // SAFETY: `sleep` gave its G; Gs are never freed.
+    goready(unsafe { &*g.cast::<G>() });
+    true
+}
+
+/// The sleeper keeps its timer alive.
+unsafe fn nothing(_: *const ()) {}
