@@ -456,11 +456,13 @@ impl G {
     }
 
     /// A word from who readied it. Go: `param`.
+    #[inline(always)]
     pub fn param(&self) -> *mut () {
         self.param.load(Ordering::Relaxed)
     }
 
     /// See [`param`](Self::param); ordered by the wake-up itself.
+    #[inline(always)]
     pub fn set_param(&self, param: *mut ()) {
         self.param.store(param, Ordering::Relaxed);
     }

@@ -202,12 +202,6 @@ impl P {
         self.rng.next_u32()
     }
 
-    /// A random number below `bound`. Holder only. Go: `cheaprandn`.
-    #[inline(always)]
-    pub fn random_below(&self, bound: u32) -> u32 {
-        self.rng.below(bound)
-    }
-
     /// A fresh goroutine id, refilled from `more` in batches. Holder only. Go: `goidcache`.
     #[inline(always)]
     pub fn next_goid(&self, more: impl FnOnce() -> (u64, u64)) -> u64 {

@@ -1,7 +1,7 @@
 //! Models of the select's race: wakers on different channels, one goroutine that waits on both.
 //!
-//! A channel is a lock and a place for one sudog, as `chan/select.rs` uses them: passes 2 and 3 hold
-//! all locks, a waker one. What a waker writes for the goroutine is a loom cell, so that loom
+//! A channel is a lock and a place for one sudog, as `chan/select.rs` uses them: pass 2 holds all
+//! locks, pass 3 and wakers one at a time. What a waker writes for the goroutine is a loom cell, so that loom
 //! reports a second writer or a missing order.
 #![cfg(loom)]
 
@@ -53,11 +53,12 @@ impl World {
         while self.readied.load(Ordering::Acquire) < number {
             spin_hint();
         }
-        let (mut a, mut b) = (self.chans[0].lock().unwrap(), self.chans[1].lock().unwrap());
-        self.done.reset();
-        (*a, *b) = (NONE, NONE);
         // SAFETY: the winner is done with it.
-        self.param.with(|param| unsafe { *param })
+        let by = self.param.with(|param| unsafe { *param });
+        // The winner has dequeued the sudog by which it won.
+        *self.chans[2 - by].lock().unwrap() = NONE;
+        self.done.reset();
+        by
     }
 
     /// Takes what waits on a channel and readies it, if nobody was faster.

@@ -96,6 +96,7 @@ impl Core {
 
     /// Takes the lock as one of several, all of them in order of address, under one pin. Go:
     /// `sellock`.
+    #[inline(always)]
     pub(super) fn lock_among(&self, pinned: &Pinned) {
         self.lock.lock_among(pinned);
     }
@@ -104,6 +105,7 @@ impl Core {
     ///
     /// # Safety
     /// It did, this goroutine holds it (or g0 for it, as it parks), and is pinned.
+    #[inline(always)]
     pub(super) unsafe fn unlock_among(&self) {
         // SAFETY: as the caller says.
         unsafe { self.lock.unlock_among() };
@@ -113,10 +115,12 @@ impl Core {
     ///
     /// # Safety
     /// The lock is held while the proof is used.
+    #[inline(always)]
     pub(super) unsafe fn locked(&self) -> Locked<'_> {
         Locked(PhantomData)
     }
 
+    #[inline(always)]
     pub(super) fn is_closed(&self) -> bool {
         // Acquire: pairs with `set_closed`; the look at the ring that follows it (`chanrecv`
         // without the lock) sees every value sent before.
@@ -130,6 +134,7 @@ impl Core {
     }
 
     /// Whether a receive would have to wait; a guess without the lock. Go: `empty`.
+    #[inline(always)]
     pub(super) fn empty(&self) -> bool {
         match self.ring.cap() {
             0 => self.sendq.is_empty(),
@@ -138,6 +143,7 @@ impl Core {
     }
 
     /// Whether a send would have to wait; a guess without the lock. Go: `full`.
+    #[inline(always)]
     pub(super) fn full(&self) -> bool {
         match self.ring.cap() {
             0 => self.recvq.is_empty(),
@@ -146,12 +152,14 @@ impl Core {
     }
 
     /// Its identity, and its place in the order of locks. Go: `sortkey`.
+    #[inline(always)]
     pub(super) fn addr(&self) -> usize {
         (&raw const *self).addr()
     }
 }
 
 /// The proof that comes with the guard.
+#[inline(always)]
 pub(super) fn locked<'a>(_: &'a Held<'_>) -> Locked<'a> {
     Locked(PhantomData)
 }
@@ -191,16 +199,19 @@ impl Ring {
     }
 
     /// Go: `dataqsiz`.
+    #[inline(always)]
     pub(super) fn cap(&self) -> usize {
         self.cap
     }
 
     /// Go: `elemsize`.
+    #[inline(always)]
     pub(super) fn elem_size(&self) -> usize {
         self.elem_size
     }
 
     /// Go: `qcount`.
+    #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.qcount.load(Ordering::Relaxed)
     }

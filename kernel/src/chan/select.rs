@@ -6,10 +6,14 @@
 //! 2. Else leave a sudog on every channel and park; the locks open once the goroutine is off its
 //!    stack, as for any other wait.
 //! 3. Whoever won the goroutine ([`crate::queue::select_done`]) has named the sudog by which it did;
-//!    the others are taken off their queues, under all the locks again.
+//!    the others are taken off their queues, each under its channel's lock.
 //!
 //! Locks are taken in order of their addresses, each once however many cases are on its channel.
 //! Nothing here allocates: a case ([`Scase`]) holds its sudog, and lies in its caller's frame.
+//!
+//! Differs from Go: pass 3 takes one lock after the other. Nothing is left to choose then; all it
+//! has to see to is that no sudog is left on a queue, and that no waker is in the middle of
+//! dequeuing one.
 
 pub mod case;
 mod dynamic;
@@ -26,8 +30,8 @@ use crate::sched::park::{gopark, gopark_forever, goready};
 use crate::sync::{Pinned, pin};
 
 use super::Mode;
-use super::hchan::{Core, Locked};
-use super::waiter::{By, Outcome, Sudog, Waiter};
+use super::hchan::{Core, Locked, locked};
+use super::waiter::{By, Outcome, Sudog, WaitQ, Waiter};
 use order::Orders;
 
 /// What a case does with its channel.
@@ -41,47 +45,65 @@ pub(super) enum Dir {
 pub struct Scase {
     /// Null for the nil channel, which is never chosen.
     c: *const Core,
-    dir: Dir,
     /// The value to send, or room for the one to receive.
     elem: *mut (),
-    /// How it ended, for the case that was chosen.
-    outcome: Option<Outcome>,
     /// On the channel's queue while the goroutine waits.
     sudog: MaybeUninit<Sudog>,
+    /// Which of the caller's cases it is.
+    index: u16,
+    dir: Dir,
+    /// How it ended, for the case that was chosen.
+    outcome: Option<Outcome>,
 }
 
 impl Scase {
+    #[inline(always)]
     fn new(c: Option<&Core>, dir: Dir) -> Self {
         let c = c.map_or(core::ptr::null(), |c| &raw const *c);
-        Self { c, dir, elem: null_mut(), outcome: None, sudog: MaybeUninit::uninit() }
+        let sudog = MaybeUninit::uninit();
+        Self { c, elem: null_mut(), sudog, index: 0, dir, outcome: None }
     }
 
-    /// Its channel; none for nil.
-    fn chan(&self) -> Option<&Core> {
-        // SAFETY: who made the case keeps the channel alive as long as it.
-        unsafe { self.c.as_ref() }
+    /// Where it would wait.
+    #[inline(always)]
+    fn queue<'c>(&self, c: &'c Core) -> &'c WaitQ {
+        match self.dir {
+            Dir::Send => &c.sendq,
+            Dir::Recv => &c.recvq,
+        }
     }
 }
 
-/// What is chosen among: the caller's, who keeps them where they are.
-type Cases<'a> = &'a [NonNull<Scase>];
+/// A case that is chosen among, in its caller's frame.
+pub(super) type Case = NonNull<Scase>;
+
+/// Its channel.
+///
+/// # Safety
+/// The case is valid and its channel is not nil.
+#[inline(always)]
+unsafe fn chan<'a>(case: Case) -> &'a Core {
+    // SAFETY: valid, says the caller; who made it keeps the channel alive as long as it.
+    unsafe { &*(*case.as_ptr()).c }
+}
 
 /// Performs one case and tells which; with [`Mode::Poll`] none if none is ready. Panics with
 /// `send on closed channel`, with all values where they were. Go: `selectgo`.
 ///
-/// `orders` is room for two orders of the cases. On a goroutine's stack, no lock held.
+/// `poll` and `lock` are room for an order of the cases each. On a goroutine's stack, no lock held.
 ///
 /// # Safety
 /// The cases are valid, different, nobody else uses them during the call, and the `elem` of each is
 /// what its direction says, of its channel's type.
 pub(super) unsafe fn selectgo(
-    cases: Cases<'_>,
-    pollorder: &mut [u16],
-    lockorder: &mut [u16],
+    cases: &[Case],
+    poll: &mut [Case],
+    lock: &mut [Case],
     mode: Mode,
 ) -> Option<usize> {
     let pinned = pin();
-    let orders = Orders::new(cases, pollorder, lockorder, pinned.p());
+    // SAFETY: as the caller says; this M holds its P.
+    let orders = unsafe { Orders::new(cases, poll, lock, pinned.p()) };
     if orders.is_empty() {
         drop(pinned);
         match mode {
@@ -91,13 +113,12 @@ pub(super) unsafe fn selectgo(
     }
     sellock(&orders, &pinned);
     // Pass 1.
-    for index in orders.poll() {
+    for &case in orders.poll {
         // SAFETY: the caller's case, whose channel is locked.
-        if let Some(found) = unsafe { look(cases[index]) } {
+        if let Some(found) = unsafe { look(case) } {
             selunlock(&orders, pinned);
-            // SAFETY: as above; what it found is this case's to finish.
-            unsafe { finish(cases[index], found) };
-            return Some(index);
+            // SAFETY: as above; what was found is this case's to finish.
+            return Some(unsafe { finish(case, found) });
         }
     }
     if mode == Mode::Poll {
@@ -105,13 +126,19 @@ pub(super) unsafe fn selectgo(
         return None;
     }
     // SAFETY: the caller's cases, whose channels are locked.
-    let index = unsafe { wait(&orders, pinned) };
+    let case = unsafe { wait(&orders, pinned) };
     // SAFETY: the caller's case.
-    let case = unsafe { cases[index].as_ref() };
+    let case = unsafe { case.as_ref() };
     if case.dir == Dir::Send && case.outcome == Some(Outcome::Closed) {
-        panic!("send on closed channel");
+        send_on_closed();
     }
-    Some(index)
+    Some(usize::from(case.index))
+}
+
+#[cold]
+#[inline(never)]
+fn send_on_closed() -> ! {
+    panic!("send on closed channel");
 }
 
 /// A case that can proceed, as seen under its channel's lock.
@@ -130,18 +157,21 @@ enum Found {
 ///
 /// # Safety
 /// A valid case whose `elem` is what it should be, and whose channel is locked.
-unsafe fn look(case: NonNull<Scase>) -> Option<Found> {
-    // SAFETY: valid, says the caller.
-    let case = unsafe { case.as_ref() };
-    let c = case.chan()?;
+#[inline(always)]
+unsafe fn look(case: Case) -> Option<Found> {
+    // SAFETY: in an order, so that it is valid and not nil.
+    let c = unsafe { chan(case) };
     // SAFETY: locked, says the caller.
     let locked = unsafe { c.locked() };
+    // SAFETY: valid, says the caller.
+    let case = unsafe { case.as_ref() };
     match case.dir {
         Dir::Recv => look_recv(c, case.elem, locked),
         Dir::Send => look_send(c, case.elem, locked),
     }
 }
 
+#[inline(always)]
 fn look_recv(c: &Core, elem: *mut (), locked: Locked<'_>) -> Option<Found> {
     if let Some(sender) = c.sendq.dequeue(locked) {
         if c.ring.cap() == 0 {
@@ -161,6 +191,7 @@ fn look_recv(c: &Core, elem: *mut (), locked: Locked<'_>) -> Option<Found> {
     c.is_closed().then_some(Found::Closed)
 }
 
+#[inline(always)]
 fn look_send(c: &Core, elem: *mut (), locked: Locked<'_>) -> Option<Found> {
     if c.is_closed() {
         return Some(Found::Closed);
@@ -176,11 +207,13 @@ fn look_send(c: &Core, elem: *mut (), locked: Locked<'_>) -> Option<Found> {
     None
 }
 
-/// Does the rest of what was found, without locks.
+/// Does the rest of what was found, without locks; the case's number.
 ///
 /// # Safety
 /// The case is valid, its `elem` is what it should be, and `found` was found for it.
-unsafe fn finish(mut case: NonNull<Scase>, found: Found) {
+unsafe fn finish(mut case: Case, found: Found) -> usize {
+    // SAFETY: in an order, so that it is valid and not nil.
+    let c = unsafe { chan(case) };
     // SAFETY: the caller's own.
     let case = unsafe { case.as_mut() };
     case.outcome = Some(Outcome::Moved);
@@ -188,7 +221,7 @@ unsafe fn finish(mut case: NonNull<Scase>, found: Found) {
         Found::Moved => {}
         Found::Served(waiter) => goready(waiter.finish(Outcome::Moved)),
         Found::Partner(waiter) => {
-            let size = case.chan().map_or(0, |c| c.ring.elem_size());
+            let size = c.ring.elem_size();
             match case.dir {
                 // SAFETY: a sender off the queue, parked until it is readied; `elem` is room.
                 Dir::Recv => unsafe { waiter.take_to(case.elem, size) },
@@ -200,10 +233,11 @@ unsafe fn finish(mut case: NonNull<Scase>, found: Found) {
         Found::Closed => {
             case.outcome = Some(Outcome::Closed);
             if case.dir == Dir::Send {
-                panic!("send on closed channel");
+                send_on_closed();
             }
         }
     }
+    usize::from(case.index)
 }
 
 /// Passes 2 and 3: waits until somebody performs one of the cases or closes its channel, and tells
@@ -211,22 +245,20 @@ unsafe fn finish(mut case: NonNull<Scase>, found: Found) {
 ///
 /// # Safety
 /// The cases are valid and all their channels locked, under this pin.
-unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> usize {
+#[inline(always)]
+unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
     let g = pinned.g();
     g.set_param(null_mut());
-    for index in orders.lock() {
+    for &(mut case) in orders.lock {
+        // SAFETY: in an order, so that it is valid and not nil.
+        let c = unsafe { chan(case) };
         // SAFETY: the caller's own.
-        let case = unsafe { orders.case(index).as_mut() };
+        let case = unsafe { case.as_mut() };
         let sudog = NonNull::from(case.sudog.write(Sudog::new(g, case.elem, By::Select)));
-        let Some(c) = case.chan() else { continue };
-        let queue = match case.dir {
-            Dir::Send => &c.sendq,
-            Dir::Recv => &c.recvq,
-        };
         // SAFETY: locked, says the caller.
         let locked = unsafe { c.locked() };
         // SAFETY: it lies in its case, which stays where it is until pass 3 took it off.
-        unsafe { queue.enqueue(locked, sudog) };
+        unsafe { case.queue(c).enqueue(locked, sudog) };
     }
     // The one pin goes over to g0 with the locks; `selparkcommit` ends it.
     core::mem::forget(pinned);
@@ -234,91 +266,88 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> usize {
     // SAFETY: made for these orders, which stay until the goroutine is readied.
     unsafe { gopark(Some((selparkcommit, arg)), WaitReason::Select) };
 
-    let pinned = pin();
-    sellock(orders, &pinned);
-    g.select_done().reset();
     let won: *mut Sudog = g.param().cast();
     let mut chosen = None;
-    for index in orders.lock() {
+    for &(mut case) in orders.lock {
+        // SAFETY: as above.
+        let c = unsafe { chan(case) };
+        let this = case;
         // SAFETY: the caller's own.
-        let case = unsafe { orders.case(index).as_mut() };
+        let case = unsafe { case.as_mut() };
         let sudog = NonNull::from(&mut case.sudog).cast::<Sudog>();
         if sudog.as_ptr() == won {
             // SAFETY: written in pass 2; its winner is through with it.
             let success = unsafe { sudog.as_ref() }.success();
             case.outcome = Some(if success { Outcome::Moved } else { Outcome::Closed });
-            chosen = Some(index);
+            chosen = Some(this);
             continue;
         }
-        let Some(c) = case.chan() else { continue };
-        let queue = match case.dir {
-            Dir::Send => &c.sendq,
-            Dir::Recv => &c.recvq,
-        };
-        // SAFETY: locked again, a moment ago.
-        let locked = unsafe { c.locked() };
+        let held = c.lock();
         // SAFETY: enqueued there in pass 2.
-        unsafe { queue.remove(locked, sudog) };
+        unsafe { case.queue(c).remove(locked(&held), sudog) };
     }
-    selunlock(orders, pinned);
+    // No sudog of ours is on a queue, and whoever dequeued one has tried to win before.
+    g.select_done().reset();
     match chosen {
-        Some(index) => index,
+        Some(case) => case,
         None => crate::panic::throw("selectgo: bad wakeup"),
     }
 }
 
 /// Locks every channel once, lowest address first.
+#[inline(always)]
 fn sellock(orders: &Orders<'_>, pinned: &Pinned) {
     let mut last = core::ptr::null();
-    for index in orders.lock() {
-        // SAFETY: cases are valid while they are chosen among.
-        let c = unsafe { orders.case(index).as_ref() }.c;
-        if c != last {
+    for case in orders.lock {
+        // SAFETY: in an order, so that it is valid and not nil.
+        let c = unsafe { chan(*case) };
+        if !core::ptr::eq(c, last) {
             last = c;
-            // SAFETY: as above, its channel too; nil ones are not in the order.
-            unsafe { &*c }.lock_among(pinned);
+            c.lock_among(pinned);
         }
     }
 }
 
 /// Unlocks every channel, and only then allows preemption again.
+#[inline(always)]
 fn selunlock(orders: &Orders<'_>, pinned: Pinned) {
     // SAFETY: `sellock` locked them, under this pin.
-    unsafe { unlock_all(orders) };
+    unsafe { unlock_all(orders.lock) };
     drop(pinned);
 }
 
-/// Highest address first. Once the last lock is open, nothing of the cases, the orders or the
-/// goroutine's stack is touched: who waits for that lock to wake up may be through with them.
+/// Highest address first. Once the last lock is open, nothing of the cases, the order or the
+/// goroutine's stack is touched: who was woken may be through with them. Not earlier, because it
+/// was won under that lock, or takes it to leave its queue.
 ///
 /// # Safety
-/// `sellock` locked them for these orders, and preemption is held off.
-unsafe fn unlock_all(orders: *const Orders<'_>) {
-    // SAFETY: valid as long as one of the locks is held.
-    let (mut left, order, cases) = unsafe { (*orders).raw() };
-    let channel = |at: usize| {
-        // SAFETY: as above; `at` is below the number of cases in the order.
-        let case = unsafe { *cases.add(usize::from(*order.add(at))) };
-        // SAFETY: as above.
-        unsafe { (*case.as_ptr()).c }
-    };
-    let mut c = channel(left - 1);
+/// `sellock` locked them for this order, which is not empty, and preemption is held off.
+#[inline(always)]
+unsafe fn unlock_all(order: *const [Case]) {
+    let (first, mut left) = (order.cast::<Case>(), order.len() - 1);
+    // SAFETY: valid as long as one of the locks is held; `at` is in the order.
+    let channel = |at: usize| unsafe { (*(*first.add(at)).as_ptr()).c };
+    let mut c = channel(left);
     while left > 0 {
         left -= 1;
-        let next = if left > 0 { channel(left - 1) } else { core::ptr::null() };
+        let next = channel(left);
         if next != c {
             // SAFETY: locked once for all cases on this channel, of which this is the last; alive,
-            // because its goroutine gets on only with all the locks.
+            // because its goroutine gets on only with the locks that follow.
             unsafe { (*c).unlock_among() };
         }
         c = next;
     }
+    // SAFETY: as above; the last one.
+    unsafe { (*c).unlock_among() };
 }
 
 /// Opens the locks when the goroutine is off its stack. On g0. Go: `selparkcommit`.
 unsafe fn selparkcommit(_: &'static G, orders: *mut ()) -> bool {
-    // SAFETY: `wait` passed its orders, with the locks.
-    unsafe { unlock_all(orders.cast()) };
+    // SAFETY: `wait` passed its orders, which are there until the locks are open.
+    let order: *const [Case] = unsafe { &*orders.cast::<Orders<'_>>() }.lock;
+    // SAFETY: with the orders came the locks.
+    unsafe { unlock_all(order) };
     // A g0 holds off preemption anyway, so that none is due here.
     let _ = g::current().lower();
     true

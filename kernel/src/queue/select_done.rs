@@ -2,10 +2,10 @@
 //!
 //! Wakers hold the locks of different channels, so that no lock says who came first; one exchange
 //! does. All accesses are relaxed: that one waker wins is in the exchange alone, and everything else
-//! is ordered by the channels' locks. The goroutine resets the word under all of its channels'
-//! locks, before it leaves word of its next wait with anybody, and every waker that found a
-//! goroutine's word on a channel tries to win under that channel's lock. What the winner leaves
-//! for the goroutine is ordered by the wake-up. Model: `tests/loom_select.rs`.
+//! is ordered by the channels' locks. Every waker tries to win under the lock of the channel where
+//! it found the goroutine's sudog; the goroutine resets the word after it has held each of those
+//! locks and left the queue there, so that all who found it have tried, and nobody will again. What
+//! the winner leaves for the goroutine is ordered by the wake-up. Model: `tests/loom_select.rs`.
 
 use crate::sync::atomic::{AtomicU32, Ordering, const_unless_loom};
 
@@ -26,7 +26,7 @@ impl SelectDone {
         self.0.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// By the goroutine itself, under the locks of all channels that it waited on.
+    /// By the goroutine itself, off the queues of all channels that it waited on.
     #[inline(always)]
     pub fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);

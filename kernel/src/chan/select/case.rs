@@ -174,6 +174,7 @@ pub fn poll<const N: usize>(cases: &mut [&mut dyn Case; N]) -> Option<usize> {
 #[inline(always)]
 fn choose<const N: usize>(cases: &mut [&mut dyn Case; N], mode: Mode) -> Option<usize> {
     let cases = cases.each_mut().map(|case| case.scase());
+    let (mut poll, mut lock) = (cases, cases);
     // SAFETY: the arms' own cases, borrowed for this call and ready to be chosen.
-    unsafe { selectgo(&cases, &mut [0; N], &mut [0; N], mode) }
+    unsafe { selectgo(&cases, &mut poll, &mut lock, mode) }
 }

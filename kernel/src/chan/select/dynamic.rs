@@ -27,7 +27,7 @@ struct Scratch {
     cases: Vec<NonNull<Scase>>,
     /// Numbers of the arms that the cases belong to.
     numbers: Vec<usize>,
-    orders: Vec<u16>,
+    orders: Vec<NonNull<Scase>>,
 }
 
 /// One arm, whose type is known by its channel.
@@ -202,7 +202,8 @@ impl<'a> Select<'a> {
             panic!("select: too many cases (max {})", u16::MAX);
         }
         orders.clear();
-        orders.resize(2 * cases.len(), 0);
+        orders.extend_from_slice(cases);
+        orders.extend_from_slice(cases);
         let (poll, lock) = orders.split_at_mut(cases.len());
         // SAFETY: the arms' own cases, borrowed for this call and ready to be chosen; arms are
         // boxed, and keep their channels.

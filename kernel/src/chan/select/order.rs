@@ -1,90 +1,97 @@
 //! In which order cases are looked at, and in which their channels are locked. Go: `pollorder`,
 //! `lockorder`.
 
-use core::ptr::NonNull;
-
+use super::Case;
 use crate::p::P;
-
-use super::Scase;
 
 /// Two orders of the cases whose channel is not nil.
 pub(super) struct Orders<'a> {
-    cases: &'a [NonNull<Scase>],
     /// Random.
-    poll: &'a [u16],
-    /// By address of the channel.
-    lock: &'a [u16],
+    pub(super) poll: &'a [Case],
+    /// By address of the channel, so that cases on one channel are next to each other.
+    pub(super) lock: &'a [Case],
 }
 
+/// As many cases as are sorted by insertion.
+const FEW: usize = 12;
+
 impl<'a> Orders<'a> {
-    /// Fills the room for both orders. Holder of the P only; the cases are valid.
-    pub(super) fn new(
-        cases: &'a [NonNull<Scase>],
-        poll: &'a mut [u16],
-        lock: &'a mut [u16],
+    /// Fills the room for both orders, and numbers the cases.
+    ///
+    /// # Safety
+    /// The cases are valid and the caller's; its M holds the P.
+    #[inline(always)]
+    pub(super) unsafe fn new(
+        cases: &[Case],
+        poll: &'a mut [Case],
+        lock: &'a mut [Case],
         p: &'static P,
     ) -> Self {
         let mut count = 0;
-        for (index, case) in (0..).zip(cases) {
-            // SAFETY: valid, says the caller of `selectgo`.
-            if unsafe { case.as_ref() }.c.is_null() {
+        let mut dice = Dice::new(p);
+        for (index, &case) in cases.iter().enumerate() {
+            // SAFETY: the caller's.
+            let scase = unsafe { &mut *case.as_ptr() };
+            scase.index = index as u16;
+            if scase.c.is_null() {
                 continue;
             }
             // Each order of those before, with the new one at each place, is as likely as others.
-            let at = p.random_below(count as u32 + 1) as usize;
+            let at = dice.below(count + 1);
             poll[count] = poll[at];
-            poll[at] = index;
-            lock[count] = index;
+            poll[at] = case;
+            let mut at = count;
+            // SAFETY: the caller's.
+            while at > 0 && at < FEW && unsafe { (*lock[at - 1].as_ptr()).c } > scase.c {
+                lock[at] = lock[at - 1];
+                at -= 1;
+            }
+            lock[at] = case;
             count += 1;
         }
         let lock = &mut lock[..count];
-        // SAFETY: as above.
-        let addr = |index: u16| unsafe { cases[usize::from(index)].as_ref() }.c.addr();
-        if count <= FEW {
-            sort_few(lock, addr);
-        } else {
-            lock.sort_unstable_by_key(|index| addr(*index));
+        if count > FEW {
+            // SAFETY: the caller's.
+            lock.sort_unstable_by_key(|case| unsafe { (*case.as_ptr()).c });
         }
-        Self { cases, poll: &poll[..count], lock }
+        Self { poll: &poll[..count], lock }
     }
 
     /// No case has a channel.
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.lock.is_empty()
     }
-
-    /// Numbers of cases, in random order.
-    pub(super) fn poll(&self) -> impl Iterator<Item = usize> {
-        self.poll.iter().map(|index| usize::from(*index))
-    }
-
-    /// Numbers of cases, those on one channel next to each other, channels by address.
-    pub(super) fn lock(&self) -> impl Iterator<Item = usize> {
-        self.lock.iter().map(|index| usize::from(*index))
-    }
-
-    pub(super) fn case(&self, index: usize) -> NonNull<Scase> {
-        self.cases[index]
-    }
-
-    /// The order of locks for who may lose this value while it reads it: length, order, cases.
-    pub(super) fn raw(&self) -> (usize, *const u16, *const NonNull<Scase>) {
-        (self.lock.len(), self.lock.as_ptr(), self.cases.as_ptr())
-    }
 }
 
-/// What is sorted by insertion.
-const FEW: usize = 8;
+/// Several small random numbers from one large one. Holder of the P only.
+struct Dice {
+    p: &'static P,
+    word: u32,
+    left: u32,
+}
 
-fn sort_few(order: &mut [u16], addr: impl Fn(u16) -> usize) {
-    for sorted in 1..order.len() {
-        let index = order[sorted];
-        let key = addr(index);
-        let mut at = sorted;
-        while at > 0 && addr(order[at - 1]) > key {
-            order[at] = order[at - 1];
-            at -= 1;
+impl Dice {
+    /// So many numbers, each below the one before's bound plus one, come from 32 random bits with a
+    /// bias of less than one in a thousand.
+    const THROWS: u32 = 8;
+
+    #[inline(always)]
+    fn new(p: &'static P) -> Self {
+        Self { p, word: 0, left: 0 }
+    }
+
+    /// A number below `bound`. The bits that decide it are used up, those below them go on.
+    #[inline(always)]
+    fn below(&mut self, bound: usize) -> usize {
+        if self.left == 0 {
+            self.word = self.p.random();
+            // Large bounds use up more.
+            self.left = if bound > Self::THROWS as usize { 1 } else { Self::THROWS };
         }
-        order[at] = index;
+        self.left -= 1;
+        let wide = u64::from(self.word) * bound as u64;
+        self.word = wide as u32;
+        (wide >> 32) as usize
     }
 }
