@@ -16,6 +16,7 @@ extern crate self as burrow;
 use burrow_boot as _;
 
 pub mod chan;
+pub mod collections;
 pub mod env;
 pub mod goroutine;
 pub mod init;
@@ -25,6 +26,7 @@ pub mod prelude;
 pub mod runtime;
 pub mod select;
 pub mod sync;
+pub mod task;
 pub mod test;
 pub mod time;
 

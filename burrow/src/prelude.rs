@@ -18,3 +18,5 @@ pub use crate::{eprint, eprintln, print, println};
 pub use burrow_macros::{init, select};
 
 pub use crate::{runtime, sync, time};
+
+pub use crate::io::{BufRead as _, Read as _, Write as _};

@@ -28,6 +28,12 @@ pub fn print(args: fmt::Arguments<'_>) {
     message.flush();
 }
 
+/// Writes bytes on the console, unbroken.
+pub fn write(bytes: &[u8]) {
+    let _hold = Hold::take();
+    burrow_arch::console::write(bytes);
+}
+
 /// A message on its way out.
 struct Message {
     text: [u8; GATHERED],
