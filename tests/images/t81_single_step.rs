@@ -7,16 +7,19 @@
 
 use core::hint::black_box;
 use core::mem::MaybeUninit;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
+use burrow::kernel::g;
 use burrow::kernel::panic::live;
 use burrow::kernel::panic::step::single_step;
+use burrow::kernel::sched::preempt::{Outcome, try_preempt};
 use burrow::kernel::sched::system::systemstack;
+use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::{Mutex, WaitGroup};
-use burrow_arch::trap::TrapFrame;
-use burrow_tests::steps::Steps;
+use burrow_arch::trap::{TrapFrame, not_preemptible};
+use burrow_tests::steps::{Steps, name};
 
 burrow::test_main!();
 
@@ -146,6 +149,81 @@ fn over_two_stacks() {
     let pinned = pin();
     assert_eq!(stepped(walks, 100, || systemstack(|| calls_leaf(5))), calls_leaf(5));
     drop(pinned);
+}
+
+/// Where the goroutine that steps was preempted last, until somebody has looked; or 0.
+static STOPPED_AT: AtomicUsize = AtomicUsize::new(0);
+/// The instruction at which it goes on: seen already.
+static GOES_ON_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// Preempts at every step.
+fn preempts(frame: &mut TrapFrame) {
+    let pc = frame.pc();
+    if not_preemptible(pc) {
+        // On its way out. What it saved brings stepping back.
+        frame.set_stepping(false);
+        return;
+    }
+    if GOES_ON_AT.swap(0, Ordering::Relaxed) == pc {
+        return;
+    }
+    // SAFETY: as in `walks`.
+    let steps = unsafe { &mut *STEPS.load(Ordering::Relaxed) };
+    steps.follow(&frame.registers());
+    if try_preempt(frame, g::current()) == Outcome::Redirected {
+        STOPPED_AT.store(pc, Ordering::Relaxed);
+        GOES_ON_AT.store(pc, Ordering::Relaxed);
+    }
+}
+
+/// Looks at a goroutine that was preempted, as a dump of all does.
+fn look_at(id: u64, text: &mut [u8]) {
+    let pinned = pin();
+    let Some(g) = user_goroutines().find(|g| g.goid() == id) else { return };
+    let at = STOPPED_AT.load(Ordering::Relaxed);
+    if at == 0 || !g.claim() {
+        return;
+    }
+    STOPPED_AT.store(0, Ordering::Relaxed);
+    // SAFETY: the goroutine that steps is claimed, and there is one core.
+    let steps = unsafe { &mut *STEPS.load(Ordering::Relaxed) };
+    if let Some(mut walk) = live::walk_of(g) {
+        // The preemption's own frames, down to the interrupted one.
+        steps.skip_to(&mut walk, at);
+        steps.check(walk, at, OWN);
+    }
+    let (right, function) = (steps.right, name(at));
+    g.release();
+    drop(pinned);
+    if right % 16 == 0 && function.starts_with(OWN) {
+        let len = runtime::stack_into(text, true);
+        let text = core::str::from_utf8(&text[..len]).unwrap();
+        // Functions that are inlined there come first.
+        let header = format!("goroutine {id} [runnable]:\n{OWN}");
+        let part = text.split("\n\n").find(|part| part.starts_with(&header));
+        assert!(part.is_some_and(|part| part.contains(function)), "{function} is not in {text}");
+    }
+}
+
+/// Really preempted at every instruction: the registers lie on the goroutine's own stack, another
+/// goroutine looks, and it goes on.
+#[burrow::test(smp = 1, exit = 0, console = "went on to the right result", timeout = "60s")]
+fn preempted_at_every_instruction() {
+    // covers: H02
+    static DONE: AtomicBool = AtomicBool::new(false);
+    let want = functions();
+    let steps = spawn(move || {
+        let sum = stepped(preempts, 500, functions);
+        DONE.store(true, Ordering::Relaxed);
+        sum
+    });
+    let mut text = vec![0; 64 << 10];
+    while !DONE.load(Ordering::Relaxed) {
+        look_at(steps.goid(), &mut text);
+        runtime::gosched();
+    }
+    assert_eq!(steps.join().unwrap(), want);
+    println!("went on to the right result");
 }
 
 /// The runtime's own: memory, channels, locks, a goroutine that starts.

@@ -8,7 +8,7 @@ use core::fmt::Write;
 use burrow::kernel::panic::names::Role;
 use burrow::kernel::panic::rows::Rows;
 use burrow::kernel::panic::traceback::{Level, Printer};
-use burrow::kernel::panic::unwind::Walk;
+use burrow::kernel::panic::unwind::{Frame, Pc, Walk};
 use burrow::kernel::panic::{image, live};
 use burrow_arch::context::Registers;
 
@@ -92,6 +92,14 @@ impl Steps {
             self.fail(format_args!("the walk ends in {root}"));
         }
         self.last = at.pc;
+    }
+
+    /// Goes on to the frame that was interrupted there.
+    pub fn skip_to(&mut self, walk: &mut Walk, interrupted: usize) {
+        let is_it = |frame: Frame| frame.pc == interrupted && frame.kind == Pc::Exact;
+        while walk.frame().is_some_and(|frame| !is_it(frame)) {
+            walk.advance(&mut self.rows);
+        }
     }
 
     /// Compares that walk with the open calls, frame by frame, and the text of the traceback with

@@ -74,6 +74,17 @@ pub fn walk_from(interrupted: &Registers) -> Walk {
     walk(interrupted, Pc::Exact, &goroutines::current(), None)
 }
 
+/// The walk that tracebacks of another goroutine take, if it stands still. While it is claimed.
+pub fn walk_of(g: &'static G) -> Option<Walk> {
+    of(&goroutines::describe(g))
+}
+
+fn of(goroutine: &Goroutine) -> Option<Walk> {
+    let saved = goroutine.saved?;
+    let kind = kind_of_saved(saved.pc);
+    Some(walk(&saved, kind, &Current::default(), Some(&goroutine.stack)))
+}
+
 /// A frame of the source.
 pub struct Caller {
     /// Program counter of the physical frame.
@@ -154,12 +165,8 @@ fn other(printer: &mut Printer<'_, '_>, g: &'static G) -> fmt::Result {
 fn show(printer: &mut Printer<'_, '_>, goroutine: &Goroutine, claimed: bool) -> fmt::Result {
     printer.out.write_char('\n')?;
     header(printer, goroutine)?;
-    match goroutine.saved.filter(|_| claimed) {
-        Some(saved) => {
-            let stack = Some(&goroutine.stack);
-            let from = walk(&saved, kind_of_saved(saved.pc), &Current::default(), stack);
-            printer.stack(&from)?;
-        }
+    match of(goroutine).filter(|_| claimed) {
+        Some(from) => printer.stack(&from)?,
         None => {
             printer.out.write_str("\tgoroutine running on other thread; stack unavailable\n")?;
         }
