@@ -152,6 +152,11 @@ pub mod trap {
     /// `context::switch` does not know of it: `fn(bool)`.
     pub use crate::imp::step::set_stepping;
 
+    /// `unsafe extern "C" fn guarded_copy(to: *mut u8, from: *const u8, len: usize, note: *mut ()) ->
+    /// bool`: copies bytes. If an access faults, `TrapFrame::fail_guarded_copy()` gives the handler
+    /// `note` and lets the copy return `false`; of any other frame it gives `None`.
+    pub use crate::imp::guarded::guarded_copy;
+
     /// Makes the kernel's table known, `fn(&'static Upcalls)`; before interrupts are unmasked.
     pub use crate::imp::trap::set_upcalls;
 
@@ -172,8 +177,8 @@ pub mod trap {
         /// The code at the frame's program counter steps ([`set_stepping`]). `false`: nobody asked
         /// for it.
         pub step: fn(&mut TrapFrame) -> bool,
-        /// Any other exception, and page faults refused above. Never returns.
-        pub fault: fn(&mut TrapFrame, &Fault) -> !,
+        /// Any other exception, and page faults refused above. Returns if the frame can go on.
+        pub fault: fn(&mut TrapFrame, &Fault),
         /// Called by the preemption stub, as ordinary code on the interrupted stack.
         pub preempted: extern "C" fn(),
     }

@@ -16,13 +16,13 @@ use burrow_kernel::sched::spawn::{MAX_STACK, Spawn, caller_pc, newproc};
 pub use join::{JoinError, JoinHandle};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 
-/// Starts a goroutine. A panic in it ends the program. Go: `go f()`.
+/// Starts a goroutine. A panic in it that nothing recovers ends the program. Go: `go f()`.
 #[inline(never)]
 pub fn go(f: impl FnOnce() + Send + 'static) {
     start(f, default_stack(), None, caller_pc());
 }
 
-/// Like [`go`]; `None` is the fatal error `go of nil func value`, which nothing stops.
+/// Like [`go`]; `None` is the fatal error `go of nil func value`, which no `recover` stops.
 #[inline(never)]
 pub fn go_option<F: FnOnce() + Send + 'static>(f: Option<F>) {
     match f {
@@ -33,7 +33,7 @@ pub fn go_option<F: FnOnce() + Send + 'static>(f: Option<F>) {
     }
 }
 
-/// Starts a goroutine whose result waits for [`JoinHandle::join`].
+/// Starts a goroutine whose result, or panic, waits for [`JoinHandle::join`].
 #[inline(never)]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
@@ -124,7 +124,15 @@ where
 
 /// Keeps the text alive while the goroutine bears the name.
 fn named(f: impl FnOnce(), name: Box<str>) {
+    /// Takes the name off before the text goes.
+    struct Named(#[expect(dead_code, reason = "kept for the goroutine")] Box<str>);
+
+    impl Drop for Named {
+        fn drop(&mut self) {
+            g::current().set_name(None);
+        }
+    }
+
+    let _named = Named(name);
     f();
-    g::current().set_name(None);
-    drop(name);
 }

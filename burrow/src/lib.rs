@@ -37,9 +37,9 @@ mod start;
 #[doc(hidden)]
 pub use burrow_kernel as kernel;
 
-pub use burrow_macros::{init, main, select, test};
+pub use burrow_macros::{defer, init, main, select, test};
 pub use chan::{Chan, RecvChan, SendChan};
 pub use goroutine::{Builder, JoinError, JoinHandle, Scope, go, scope, spawn};
-pub use panic::Panic;
+pub use panic::{Panic, panic_any, recover, resume_panic};
 pub use runtime::{ExitCode, Termination};
 pub use select::Select;

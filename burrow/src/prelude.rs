@@ -8,9 +8,11 @@ pub use alloc::sync::Arc;
 pub use alloc::vec::Vec;
 pub use alloc::{format, vec};
 
+pub use burrow_macros::defer;
+
 pub use crate::chan::{Chan, RecvChan, SendChan, TryRecvError, TrySendError};
 pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
-pub use crate::panic::Panic;
+pub use crate::panic::{Panic, panic_any, recover, resume_panic};
 pub use crate::runtime::ExitCode;
 pub use crate::select::Select;
 pub use crate::time::{Duration, Instant, sleep};

@@ -29,13 +29,11 @@ pub fn gosched() {
     run::gosched();
 }
 
-/// Ends this goroutine. When main did so and nothing is left: fatal
-/// `no goroutines (main called runtime.Goexit) - deadlock!`. Go: `Goexit`.
-///
-/// Nothing unwinds yet: values on its stack are forgotten, not dropped. What waits for the
-/// goroutine's end (`join`, [`WaitGroup::go`](crate::sync::WaitGroup::go), `scope`) learns of it.
+/// Ends this goroutine after running its deferred work; no `recover` stops it. When main did so
+/// and nothing is left: fatal `no goroutines (main called runtime.Goexit) - deadlock!`.
+/// Go: `Goexit`.
 pub fn goexit() -> ! {
-    spawn::goexit()
+    burrow_kernel::panic::chain::goexit()
 }
 
 /// How many Ps there are: at most that many cores run goroutine code. 0 only asks. Go:

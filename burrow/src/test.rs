@@ -11,7 +11,7 @@
 
 use core::slice;
 
-use crate::goroutine::Builder;
+use crate::goroutine::{Builder, JoinError};
 use crate::runtime::{self, ExitCode};
 use crate::{env, println};
 
@@ -151,10 +151,16 @@ impl Case {
             println!("running {}", self.short());
         }
         let result = Builder::new().name(self.name).spawn(self.run).join();
-        let (word, verdict) = match result {
+        let (word, verdict) = match &result {
             Ok(ExitCode::SUCCESS) => ("ok", Verdict::Passed),
             _ => ("FAILED", Verdict::Failed),
         };
+        if let Err(JoinError::Panic(panic)) = &result {
+            match panic.location() {
+                Some(at) => println!("{at}: panic: {panic}"),
+                None => println!("panic: {panic}"),
+            }
+        }
         println!("test {} ... {word}", self.short());
         Some(verdict)
     }

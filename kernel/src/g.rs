@@ -17,6 +17,7 @@ use core::sync::atomic::{
 use burrow_arch::context::Context;
 
 use crate::m::M;
+use crate::panic::chain::Panics;
 use crate::queue::link::Linked;
 use crate::queue::select_done::SelectDone;
 use crate::sched::table::Entry;
@@ -84,8 +85,8 @@ pub struct G {
     /// How it begins: called once with `start_arg` on its own stack.
     start: Cell<Option<unsafe fn(*mut ())>>,
     start_arg: Cell<*mut ()>,
-    /// What is to be done when it ends before its function returns: see `sched::ending`.
-    at_end: Cell<Option<(unsafe fn(*mut ()), *mut ())>>,
+    /// Panics and who may catch them: see `panic::chain`.
+    pub panics: Panics,
     /// Go: `gopc`, `startpc`, `parentGoid`: for tracebacks.
     created_at: Cell<usize>,
     start_pc: Cell<usize>,
@@ -147,7 +148,7 @@ impl G {
             panicking: Cell::new(false),
             start: Cell::new(None),
             start_arg: Cell::new(core::ptr::null_mut()),
-            at_end: Cell::new(None),
+            panics: Panics::new(),
             created_at: Cell::new(0),
             start_pc: Cell::new(0),
             parent: Cell::new(0),
@@ -391,14 +392,6 @@ impl G {
     /// Takes how it begins; there once per life.
     pub fn take_start(&self) -> Option<(unsafe fn(*mut ()), *mut ())> {
         self.start.take().map(|start| (start, self.start_arg.get()))
-    }
-
-    /// What is to be done when it ends before its function returns; what was set before.
-    pub fn set_at_end(
-        &self,
-        end: Option<(unsafe fn(*mut ()), *mut ())>,
-    ) -> Option<(unsafe fn(*mut ()), *mut ())> {
-        self.at_end.replace(end)
     }
 
     /// First instruction of its function. Go: `startpc`.

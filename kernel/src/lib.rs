@@ -4,7 +4,7 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(target_os = "none", feature(alloc_error_handler))]
 // For unwinding: the compiler wants to be told its personality routine, and has catching built in.
-#![cfg_attr(target_os = "none", feature(lang_items, core_intrinsics))]
+#![cfg_attr(target_os = "none", feature(lang_items, core_intrinsics, panic_can_unwind))]
 #![cfg_attr(target_os = "none", allow(internal_features))]
 
 extern crate alloc;

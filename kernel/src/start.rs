@@ -200,7 +200,9 @@ fn main_goroutine() {
     if let Some(machine) = machine() {
         machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
     }
-    exit(__burrow_start().into())
+    let code = __burrow_start();
+    panic::wait_for_report();
+    exit(code.into())
 }
 
 /// No driver has asked for this interrupt.

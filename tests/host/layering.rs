@@ -41,8 +41,8 @@ fn both_cpus_have_the_same_parts() {
     };
     let (x86_64, aarch64) = (names("x86_64"), names("aarch64"));
     for part in [
-        "clock", "console", "context", "cpu", "entropy", "ipi", "irq", "paging", "platform",
-        "power", "preempt", "timer", "trap", "unwind",
+        "clock", "console", "context", "cpu", "entropy", "guarded", "ipi", "irq", "paging",
+        "platform", "power", "preempt", "timer", "trap", "unwind",
     ] {
         let file = format!("{part}.rs");
         assert!(x86_64.contains(&file) && aarch64.contains(&file), "{file}");

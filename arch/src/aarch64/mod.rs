@@ -15,6 +15,7 @@ pub mod entropy;
 mod gic;
 mod gicv2;
 mod gicv3;
+pub mod guarded;
 pub mod ipi;
 pub mod irq;
 mod mmio;

@@ -10,7 +10,7 @@ use aarch64_cpu::registers::{ESR_EL1, FAR_EL1, Readable};
 use crate::trap::{Fault, FaultKind, Upcalls};
 
 use super::context::Registers;
-use super::{console, gic, power, preempt};
+use super::{console, gic, guarded, power, preempt};
 
 pub use super::preempt::PUSH as PREEMPT_PUSH;
 
@@ -56,6 +56,17 @@ impl TrapFrame {
     /// Whether the interrupted code had interrupts unmasked.
     pub fn interrupts_enabled(&self) -> bool {
         self.pstate & Self::MASKED == 0
+    }
+
+    /// If the frame stands at an access of [`guarded::guarded_copy`]: lets that return `false`; its
+    /// last argument.
+    pub fn fail_guarded_copy(&mut self) -> Option<*mut ()> {
+        if !guarded::is_access(self.pc()) {
+            return None;
+        }
+        self.pc = guarded::failed as *const () as u64;
+        self.pstate &= !Self::OF_INSTRUCTION;
+        Some(core::ptr::with_exposed_provenance_mut(self.x[3] as usize))
     }
 
     /// Pushes PC and PSTATE on the interrupted stack and continues at the preemption stub.
@@ -184,13 +195,13 @@ fn address(esr: u64) -> Option<usize> {
     (is_abort && is_valid).then(|| FAR_EL1.get() as usize)
 }
 
-fn fault(frame: &mut TrapFrame, kind: FaultKind, name: &'static str) -> ! {
+fn fault(frame: &mut TrapFrame, kind: FaultKind, name: &'static str) {
     power::if_exiting();
     let esr = ESR_EL1.get();
     match upcalls() {
         Some(upcalls) => {
             let fault = Fault { kind, name, code: esr, addr: address(esr) };
-            (upcalls.fault)(frame, &fault)
+            (upcalls.fault)(frame, &fault);
         }
         None => {
             // Nothing better can be done with an error of the console's.

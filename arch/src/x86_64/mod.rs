@@ -9,6 +9,7 @@ pub mod console;
 pub mod context;
 pub mod cpu;
 pub mod entropy;
+pub mod guarded;
 pub mod ipi;
 pub mod irq;
 pub mod paging;

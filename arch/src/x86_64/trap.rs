@@ -10,7 +10,7 @@ use x86_64::registers::control::Cr2;
 
 use super::context::Registers;
 use super::cpu::ExceptionStack;
-use super::{console, cpu, ipi, lapic, power, preempt, step, timer};
+use super::{console, cpu, guarded, ipi, lapic, power, preempt, step, timer};
 use crate::trap::{Fault, FaultKind, Upcalls};
 
 /// Bytes below the interrupted stack pointer that a redirection writes from the handler.
@@ -65,6 +65,17 @@ impl TrapFrame {
     /// Whether it can be interrupted.
     pub fn interrupts_enabled(&self) -> bool {
         self.rflags & 1 << 9 != 0
+    }
+
+    /// If the frame stands at an access of [`guarded::guarded_copy`]: lets that return `false`; its
+    /// last argument.
+    pub fn fail_guarded_copy(&mut self) -> Option<*mut ()> {
+        if !guarded::is_access(self.rip) {
+            return None;
+        }
+        self.rip = guarded::failed as *const () as usize;
+        // R8 in DWARF's order.
+        Some(core::ptr::with_exposed_provenance_mut(self.general[8]))
     }
 
     /// Lets the interrupted code continue at the preemption stub, which finds the interrupted PC
@@ -158,11 +169,11 @@ fn grow(upcalls: &Upcalls, frame: &mut TrapFrame, addr: usize) -> bool {
     mapped
 }
 
-fn fault(upcalls: &Upcalls, frame: &mut TrapFrame, addr: Option<usize>) -> ! {
+fn fault(upcalls: &Upcalls, frame: &mut TrapFrame, addr: Option<usize>) {
     let (kind, name) = describe(frame.vector);
     let in_handler = cpu::block().on_exception_stack(frame.sp());
     let kind = if in_handler && kind != FaultKind::Trap { FaultKind::Double } else { kind };
-    (upcalls.fault)(frame, &Fault { kind, name, code: frame.code, addr })
+    (upcalls.fault)(frame, &Fault { kind, name, code: frame.code, addr });
 }
 
 /// The CPU's name for an exception, and Go's signal: what Linux makes of it.

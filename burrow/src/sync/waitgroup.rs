@@ -1,6 +1,5 @@
 //! [`WaitGroup`].
 
-use burrow_kernel::sched::ending::ending_with;
 use burrow_kernel::sync::waitgroup;
 
 /// Waits for a number of things to be done. Clones are the same group. Go: `*sync.WaitGroup`.
@@ -32,12 +31,30 @@ impl WaitGroup {
         self.group.wait();
     }
 
+    /// What counts down when it is dropped.
+    pub(crate) fn done_at_end(&self) -> Done {
+        Done(self.group.clone())
+    }
+
     /// Starts a goroutine that counts as one until it ends, in whatever way. Go: `wg.Go`.
     #[inline(never)]
     pub fn go(&self, f: impl FnOnce() + Send + 'static) {
         self.add(1);
-        let group = self.clone();
-        let body = move || ending_with(f, || group.done());
+        let done = self.done_at_end();
+        let body = move || {
+            // Last of all: what `f` took along is gone by then.
+            let _done = done;
+            f();
+        };
         crate::goroutine::go_from(body, burrow_kernel::sched::spawn::caller_pc());
+    }
+}
+
+/// Counts down when it is dropped.
+pub(crate) struct Done(waitgroup::WaitGroup);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.0.done();
     }
 }

@@ -13,12 +13,12 @@ use super::waiter::Outcome;
 /// On a goroutine's stack, no lock held.
 pub(super) fn closechan(c: Option<&Core>) {
     let Some(c) = c else {
-        panic!("close of nil channel");
+        crate::panic::runtime_error("close of nil channel");
     };
     let held = c.lock();
     if c.is_closed() {
         drop(held);
-        panic!("close of closed channel");
+        crate::panic::runtime_error("close of closed channel");
     }
     let lock = locked(&held);
     c.set_closed(lock);

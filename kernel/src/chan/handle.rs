@@ -132,7 +132,7 @@ macro_rules! sending {
             pub fn send(&self, value: T) {
                 if let Err(unsent) = chansend(self.get(), value, Mode::Block) {
                     drop(unsent);
-                    panic!("send on closed channel");
+                    crate::panic::runtime_error("send on closed channel");
                 }
             }
 
@@ -144,7 +144,7 @@ macro_rules! sending {
                 };
                 if let Err(unsent) = chansend(self.get(), value, Mode::Block) {
                     *slot = Some(unsent.into_inner());
-                    panic!("send on closed channel");
+                    crate::panic::runtime_error("send on closed channel");
                 }
             }
 

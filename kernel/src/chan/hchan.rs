@@ -54,7 +54,7 @@ impl<T> Hchan<T> {
     pub(super) fn makechan(cap: usize) -> Self {
         let bytes = Layout::array::<T>(cap).map_or(usize::MAX, |layout| layout.size());
         if bytes > MAX_BYTES {
-            panic!("makechan: size out of range");
+            crate::panic::runtime_error("makechan: size out of range");
         }
         let core = Core {
             lock: SpinLock::new(Rank::Channel, ()),

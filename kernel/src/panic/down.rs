@@ -13,6 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use burrow_arch::context::{Registers, call_on};
 use burrow_arch::power::exit;
 
+use super::trace::Trace;
 use super::unwind::Pc;
 use super::{dump, freeze, goroutines, this_core};
 use crate::console::{self, Raw};
@@ -41,6 +42,8 @@ pub struct Failure<'a> {
     pub registers: &'a Registers,
     /// How their address is meant.
     pub kind: Pc,
+    /// The stack to show instead, where it is not there any more.
+    pub traces: &'a [&'a Trace],
 }
 
 /// The core that goes down, or 0.

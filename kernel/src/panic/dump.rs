@@ -10,6 +10,7 @@ use burrow_arch::layout::PAGE;
 use super::down::{Blame, Failure};
 use super::goroutines::{self, Current, Goroutine};
 use super::rows::Rows;
+use super::trace::Joined;
 use super::traceback::{Header, Level, Printer};
 use super::unwind::{Pc, Stacks, Walk};
 use super::{freeze, image};
@@ -30,7 +31,10 @@ pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
         Some(goroutine) => {
             printer.out.write_char('\n')?;
             header(&mut printer, goroutine)?;
-            printer.stack(&from)?;
+            match failure.traces {
+                [] => printer.stack(&from)?,
+                traces => printer.stack(&Joined::new(traces))?,
+            }
             created_by(&mut printer, goroutine)?;
         }
         None if level >= Level::System || failure.blame == Blame::Runtime => {
@@ -180,6 +184,11 @@ struct Shown {
     others: bool,
     /// Also the flight rings.
     flight: bool,
+}
+
+/// How much of a panic's stack will be shown.
+pub fn panic_level() -> Level {
+    shown(Blame::Panic).level
 }
 
 /// By the one to blame and the setting. Go: `gotraceback`.

@@ -1,7 +1,6 @@
 //! What ends an image: Go's texts for it. The way down itself is in [`down`](super::down).
 
 use core::fmt::{self, Write};
-use core::panic::PanicInfo;
 
 use burrow_arch::context::Registers;
 use burrow_arch::layout::PAGE;
@@ -9,7 +8,8 @@ use burrow_arch::trap::{Fault, FaultKind, TrapFrame};
 
 use super::down::{Blame, Failure, go_down};
 use super::goroutines::{self, Current};
-use super::message::{Indented, PanicText};
+use super::guarded;
+use super::message::Indented;
 use super::unwind::Pc;
 
 /// Ends the image because the runtime is broken. Go: `throw`.
@@ -31,8 +31,16 @@ pub fn on_freeze(frame: &mut TrapFrame) -> ! {
     super::freeze::frozen(frame)
 }
 
-/// `Upcalls::fault`: an exception that nobody asked for. Go: `sighandler`, `sigpanic`.
-pub fn on_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
+/// `Upcalls::fault`: an exception that nobody asked for; comes back if the code can go on. Go:
+/// `sighandler`, `sigpanic`.
+pub fn on_fault(frame: &mut TrapFrame, fault: &Fault) {
+    if fault.kind != FaultKind::Double && guarded::resume(frame, fault) {
+        return;
+    }
+    die_of_fault(frame, fault)
+}
+
+fn die_of_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
     let current = goroutines::current();
     let (sp, addr) = (frame.sp(), fault.addr.unwrap_or(0));
     let guard = current.system_stack.start.saturating_sub(PAGE)..current.system_stack.start;
@@ -84,50 +92,20 @@ pub fn stack_overflow(frame: &mut TrapFrame) -> ! {
     })
 }
 
-#[panic_handler]
-fn on_panic(info: &PanicInfo<'_>) -> ! {
-    // From here on the stack may use what is kept for this. A frame of its own, as small as can be:
-    // a large one would find the stack full before it has said so.
-    crate::g::current().set_panicking(true);
-    panicked(info)
-}
-
-/// Go: `gopanic`, as far as it goes: prints and ends the image.
-#[inline(never)]
-fn panicked(info: &PanicInfo<'_>) -> ! {
-    let message = info.message();
-    let current = goroutines::current();
-    // What goroutines may not do while the runtime is in the middle of something. Go: `gopanic`.
-    let sp = Registers::here().r[Registers::SP];
-    let also = match &current.goroutine {
-        Some(own) if !current.on_g0 && own.stack.contains(&sp) => {
-            current.holds_locks.then_some("panic holding locks")
-        }
-        _ => Some("panic on system stack"),
-    };
-    let blame = if also.is_some() { Blame::Runtime } else { Blame::Panic };
-    fail_here(blame, &|out| {
-        out.write_str("panic: ")?;
-        let mut text = PanicText::new(out);
-        write!(text, "{message}")?;
-        text.finish()?;
-        out.write_char('\n')?;
-        also.map_or(Ok(()), |also| fatal_error(out, also))
-    })
-}
-
 /// Fails with the stack of who called.
 #[inline(always)]
-fn fail_here(blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
-    go_down(&Failure { text, blame, registers: &Registers::here(), kind: Pc::Return })
+pub(super) fn fail_here(blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
+    let registers = Registers::here();
+    go_down(&Failure { text, blame, registers: &registers, kind: Pc::Return, traces: &[] })
 }
 
 /// Fails with the stack of interrupted code.
 fn fail_at(frame: &TrapFrame, blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
-    go_down(&Failure { text, blame, registers: &frame.registers(), kind: Pc::Exact })
+    let registers = frame.registers();
+    go_down(&Failure { text, blame, registers: &registers, kind: Pc::Exact, traces: &[] })
 }
 
-fn fatal_error(out: &mut dyn Write, message: &str) -> fmt::Result {
+pub(super) fn fatal_error(out: &mut dyn Write, message: &str) -> fmt::Result {
     out.write_str("fatal error: ")?;
     Indented::new(out).write_str(message)?;
     out.write_char('\n')
@@ -147,14 +125,7 @@ struct Signal<'a> {
 
 impl Signal<'_> {
     fn name(&self) -> &'static str {
-        match self.fault.kind {
-            FaultKind::Segv => "SIGSEGV: segmentation violation",
-            FaultKind::Bus => "SIGBUS: bus error",
-            FaultKind::Fpe => "SIGFPE: floating-point exception",
-            FaultKind::Ill => "SIGILL: illegal instruction",
-            FaultKind::Trap => "SIGTRAP: trace trap",
-            FaultKind::Double => self.fault.name,
-        }
+        guarded::signal_name(self.fault)
     }
 
     /// The line after the message. Differs from Go: `code` is the CPU's.

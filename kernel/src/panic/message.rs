@@ -54,10 +54,7 @@ impl<'a> PanicText<'a> {
         // Whole strings were held, so that it is always valid.
         let Ok(text) = core::str::from_utf8(held) else { return Err(fmt::Error) };
         match runtime_error(text) {
-            Some(RuntimeError::Plain(words)) => write!(out, "runtime error: {words}"),
-            Some(RuntimeError::Index { index, len }) => {
-                write!(out, "runtime error: index out of range [{index}] with length {len}")
-            }
+            Some(error) => write!(out, "{error}"),
             None => out.write_str(text),
         }
     }
@@ -81,26 +78,84 @@ impl Write for PanicText<'_> {
 
 /// What Go says where Rust's checks say something else.
 #[derive(PartialEq, Eq, Debug)]
-enum RuntimeError<'a> {
+pub enum RuntimeError<'a> {
+    /// Words that stand for themselves.
     Plain(&'static str),
-    Index { index: &'a str, len: &'a str },
+    /// `list[index]`.
+    Index {
+        /// Too large.
+        index: &'a str,
+        /// What there is.
+        len: &'a str,
+    },
+    /// `list[..end]`.
+    End {
+        /// Too large.
+        end: &'a str,
+        /// What there is.
+        len: &'a str,
+    },
+    /// `list[start..end]`, the wrong way round.
+    Order {
+        /// Larger than the end.
+        start: &'a str,
+        /// Of the range, or of the list.
+        end: &'a str,
+    },
 }
 
-fn runtime_error(text: &str) -> Option<RuntimeError<'_>> {
+impl fmt::Display for RuntimeError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("runtime error: ")?;
+        match self {
+            Self::Plain(words) => f.write_str(words),
+            Self::Index { index, len } => {
+                write!(f, "index out of range [{index}] with length {len}")
+            }
+            Self::End { end, len } => {
+                write!(f, "slice bounds out of range [:{end}] with length {len}")
+            }
+            Self::Order { start, end } => {
+                write!(f, "slice bounds out of range [{start}:{end}]")
+            }
+        }
+    }
+}
+
+/// Go's words for what one of Rust's checks says, if it is one.
+pub fn runtime_error(text: &str) -> Option<RuntimeError<'_>> {
     let plain = match text {
         "attempt to divide by zero"
         | "attempt to calculate the remainder with a divisor of zero" => "integer divide by zero",
-        "attempt to divide with overflow" | "attempt to calculate the remainder with overflow" => {
-            "integer overflow"
-        }
+        "attempt to divide with overflow"
+        | "attempt to calculate the remainder with overflow"
+        | "attempt to add with overflow"
+        | "attempt to subtract with overflow"
+        | "attempt to multiply with overflow"
+        | "attempt to negate with overflow" => "integer overflow",
         "null pointer dereference occurred" => "invalid memory address or nil pointer dereference",
-        _ => {
-            let numbers = text.strip_prefix("index out of bounds: the len is ")?;
-            let (len, index) = numbers.split_once(" but the index is ")?;
-            return Some(RuntimeError::Index { index, len });
-        }
+        _ => return bounds(text),
     };
     Some(RuntimeError::Plain(plain))
+}
+
+/// The checks that name numbers.
+fn bounds(text: &str) -> Option<RuntimeError<'_>> {
+    let numbers = |before: &str, between: &str| {
+        let (first, second) = text.strip_prefix(before)?.split_once(between)?;
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        (is_number(first) && is_number(second)).then_some((first, second))
+    };
+    if let Some((len, index)) = numbers("index out of bounds: the len is ", " but the index is ") {
+        return Some(RuntimeError::Index { index, len });
+    }
+    let of_slice = " out of range for slice of length ";
+    if let Some((end, len)) = numbers("range end index ", of_slice) {
+        return Some(RuntimeError::End { end, len });
+    }
+    let (start, end) = numbers("range start index ", of_slice)
+        .or_else(|| numbers("slice index starts at ", " but ends at "))?;
+    Some(RuntimeError::Order { start, end })
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 //! - [`fatal`] for the program's faults that it may not (a dead-lock, misuse of a lock),
 //! - [`throw`] for the runtime's: something that cannot be.
 //!
+//! A panic begins in [`gopanic`], is on its way in [`chain`] (over [`unwind`](mod@crate::unwind)), and
+//! ends where it is recovered or in `uncaught`.
+//!
 //! From the top: [`fatal`](mod@fatal) has the texts, `down` leads the one core that speaks,
 //! `freeze` stops the others, `dump` decides whose tracebacks are shown. [`traceback`] prints them
 //! from what [`unwind`] and [`symbols`] find; these are pure and know no goroutine. `live` does the
@@ -13,11 +16,15 @@
 pub(crate) mod fixture;
 pub mod message;
 pub mod names;
+pub mod report;
 pub mod rows;
 pub mod symbols;
 pub mod traceback;
 pub mod unwind;
+pub mod value;
 
+#[cfg(target_os = "none")]
+pub mod chain;
 #[cfg(target_os = "none")]
 mod down;
 #[cfg(target_os = "none")]
@@ -27,18 +34,34 @@ pub mod fatal;
 #[cfg(target_os = "none")]
 mod freeze;
 #[cfg(target_os = "none")]
+pub mod gopanic;
+#[cfg(target_os = "none")]
 pub mod goroutines;
+#[cfg(target_os = "none")]
+pub mod guarded;
 #[cfg(target_os = "none")]
 pub mod image;
 #[cfg(target_os = "none")]
 pub mod live;
 #[cfg(target_os = "none")]
+pub mod record;
+#[cfg(target_os = "none")]
+mod recovered;
+#[cfg(target_os = "none")]
 pub mod step;
+#[cfg(target_os = "none")]
+mod trace;
+#[cfg(target_os = "none")]
+mod uncaught;
 
 #[cfg(target_os = "none")]
 pub use down::go_down_with;
 #[cfg(target_os = "none")]
 pub use fatal::{fatal, throw};
+#[cfg(target_os = "none")]
+pub use gopanic::runtime_error;
+#[cfg(target_os = "none")]
+pub(crate) use uncaught::wait_for_report;
 
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};

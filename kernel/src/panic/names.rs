@@ -77,7 +77,10 @@ pub fn shown(name: &str) -> &str {
 }
 
 fn is_panic(name: &str) -> bool {
-    matches!(name, "core::panicking::panic_fmt" | "burrow::panic_any")
+    let entry = name.strip_prefix("burrow::panic::").and_then(|name| name.split("::<").next());
+    name == "core::panicking::panic_fmt"
+        || name == "burrow_kernel::panic::gopanic::runtime_error"
+        || matches!(entry, Some("panic_any" | "panic_display" | "resume_panic"))
 }
 
 fn is_failing(name: &str) -> bool {
@@ -99,6 +102,7 @@ fn is_wrapper(name: &str) -> bool {
         || name.ends_with("::__burrow_main")
         || [
             "burrow::goroutine::",
+            "burrow::panic::",
             "burrow::runtime::traceback::",
             "burrow::start::",
             "burrow::test::",
@@ -134,6 +138,11 @@ mod tests {
             ("burrow::goroutine::start::<hello::main::{closure#0}>", Role::Runtime),
             ("burrow::goroutine::join::with_result::<u32>::{closure#0}", Role::Runtime),
             ("burrow::test::run", Role::Runtime),
+            (
+                "<burrow::panic::Deferred<hello::f::{closure#0}> as core::ops::drop::Drop>::drop",
+                Role::Runtime,
+            ),
+            ("burrow::panic::panic_any::<i32>", Role::Panic),
             ("hello::keep::<burrow::goroutine::JoinHandle<u32>>", Role::Program),
             ("hello::_::run", Role::Runtime),
             ("__burrow_main", Role::Runtime),

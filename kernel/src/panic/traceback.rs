@@ -24,7 +24,7 @@ use super::symbols::{Line, Symbols};
 use super::unwind::{Frame, Walk};
 
 /// Frames shown at either end of a long stack. Go: `tracebackInnerFrames`, `tracebackOuterFrames`.
-const END_FRAMES: usize = 50;
+pub const END_FRAMES: usize = 50;
 /// Addresses whose shown frames are remembered while they are counted.
 const COUNTED: usize = 32;
 
@@ -75,10 +75,85 @@ enum Show {
 }
 
 impl Show {
+    fn at(level: Level) -> Self {
+        if level >= Level::System { Self::All } else { Self::Program }
+    }
+
     /// Whether that function is wanted after `shown` others.
     fn wants(self, name: &str, shown: usize) -> bool {
         let role = Role::of(name);
         role.is_shown(shown) || self == Show::All && role != Role::Failing
+    }
+}
+
+/// Frames to print, innermost first: of a stack that is there, or noted down earlier.
+pub trait Frames: Clone {
+    /// The frame it stands at.
+    fn frame(&self) -> Option<Frame>;
+    /// Goes on to the caller.
+    fn advance(&mut self, rows: &mut Rows<'_>);
+    /// The caller's stack pointer.
+    fn cfa(&self, rows: &mut Rows<'_>) -> Option<usize>;
+    /// How many frames that would be shown have got lost right before this one.
+    fn missing(&self) -> usize {
+        0
+    }
+}
+
+impl Frames for Walk {
+    fn frame(&self) -> Option<Frame> {
+        self.frame()
+    }
+
+    fn advance(&mut self, rows: &mut Rows<'_>) {
+        self.advance(rows);
+    }
+
+    fn cfa(&self, rows: &mut Rows<'_>) -> Option<usize> {
+        self.cfa(rows)
+    }
+}
+
+/// How many lines a physical frame in the middle of a stack is shown as. Addresses seen lately are
+/// remembered: in a deep recursion the same few come again and again.
+pub struct Counter<'a> {
+    symbols: Option<Symbols<'a>>,
+    show: Show,
+    counted: [(usize, usize); COUNTED],
+}
+
+impl<'a> Counter<'a> {
+    /// With the symbols by which they will be shown.
+    pub fn new(symbols: Option<Symbols<'a>>, level: Level) -> Self {
+        Self { symbols, show: Show::at(level), counted: [(0, 0); COUNTED] }
+    }
+
+    /// Lines of that frame.
+    pub fn lines(&mut self, frame: &Frame) -> usize {
+        let (symbols, show) = (self.symbols, self.show);
+        let slot = &mut self.counted[(frame.pc ^ frame.pc >> 5) % COUNTED];
+        if slot.0 != frame.pc {
+            let lines = symbols.into_iter().flat_map(|s| s.lines(frame.lookup()));
+            let (mut all, mut shown) = (0, 0);
+            for line in lines {
+                all += 1;
+                shown += usize::from(show.wants(line.func, END_FRAMES));
+            }
+            if all == 0 {
+                shown = usize::from(is_shown_unlined(symbols, frame, show, END_FRAMES));
+            }
+            *slot = (frame.pc, shown);
+        }
+        slot.1
+    }
+}
+
+/// Without symbols every address is worth showing; with them, functions as their names say.
+fn is_shown_unlined(symbols: Option<Symbols<'_>>, frame: &Frame, show: Show, shown: usize) -> bool {
+    let Some(symbols) = symbols else { return true };
+    match symbols.function(frame.lookup()) {
+        Some(function) => show.wants(function.name, shown),
+        None => show == Show::All,
     }
 }
 
@@ -118,8 +193,8 @@ impl Printer<'_, '_> {
     }
 
     /// The frames from `walk` on.
-    pub fn stack(&mut self, walk: &Walk) -> fmt::Result {
-        let show = if self.level >= Level::System { Show::All } else { Show::Program };
+    pub fn stack(&mut self, walk: &impl Frames) -> fmt::Result {
+        let show = Show::at(self.level);
         // A stack of nothing but runtime frames is shown all the same.
         if self.frames(walk, show)? == 0 {
             self.frames(walk, Show::All)?;
@@ -144,7 +219,7 @@ impl Printer<'_, '_> {
     }
 
     /// All frames, or both ends of a long stack. Gives the number shown.
-    fn frames(&mut self, walk: &Walk, show: Show) -> Result<usize, fmt::Error> {
+    fn frames(&mut self, walk: &impl Frames, show: Show) -> Result<usize, fmt::Error> {
         let mut inner = walk.clone();
         let passed = self.pass(&mut inner, show, Part { skip: 0, most: END_FRAMES })?;
         if passed.frames < END_FRAMES {
@@ -161,10 +236,21 @@ impl Printer<'_, '_> {
     }
 
     /// Shows a part of the frames; stops at the physical frame where the part ends.
-    fn pass(&mut self, walk: &mut Walk, show: Show, mut part: Part) -> Result<Passed, fmt::Error> {
+    fn pass(
+        &mut self,
+        walk: &mut impl Frames,
+        show: Show,
+        mut part: Part,
+    ) -> Result<Passed, fmt::Error> {
         let mut passed = Passed { frames: 0, in_last: 0 };
         while let Some(frame) = walk.frame() {
             passed.in_last = 0;
+            let missing = walk.missing();
+            passed.frames += missing;
+            if missing > part.skip {
+                writeln!(self.out, "...{} frames elided...", missing - part.skip)?;
+            }
+            part.skip = part.skip.saturating_sub(missing);
             let known = self.symbols.map(|symbols| symbols.lines(frame.lookup()));
             let mut any = false;
             for line in known.into_iter().flatten() {
@@ -184,7 +270,7 @@ impl Printer<'_, '_> {
                 part.most -= 1;
                 self.line(walk, &frame, &line)?;
             }
-            if !any && self.is_shown_unlined(&frame, show, passed.frames) {
+            if !any && is_shown_unlined(self.symbols, &frame, show, passed.frames) {
                 if part.most == 0 {
                     return Ok(passed);
                 }
@@ -204,31 +290,18 @@ impl Printer<'_, '_> {
     }
 
     /// How many frames would be shown from there on.
-    fn count(&mut self, mut walk: Walk, show: Show) -> usize {
-        let mut counted = [(0, 0); COUNTED];
+    fn count(&mut self, mut walk: impl Frames, show: Show) -> usize {
+        let mut counter = Counter { show, ..Counter::new(self.symbols, self.level) };
         let mut total = 0;
         while let Some(frame) = walk.frame() {
-            let slot = &mut counted[(frame.pc ^ frame.pc >> 5) % COUNTED];
-            if slot.0 != frame.pc {
-                let lines = self.symbols.into_iter().flat_map(|s| s.lines(frame.lookup()));
-                let (mut all, mut shown) = (0, 0);
-                for line in lines {
-                    all += 1;
-                    shown += usize::from(show.wants(line.func, END_FRAMES));
-                }
-                if all == 0 {
-                    shown = usize::from(self.is_shown_unlined(&frame, show, END_FRAMES));
-                }
-                *slot = (frame.pc, shown);
-            }
-            total += slot.1;
+            total += walk.missing() + counter.lines(&frame);
             walk.advance(self.rows);
         }
         total
     }
 
     /// A frame of the source.
-    fn line(&mut self, walk: &Walk, frame: &Frame, line: &Line<'_>) -> fmt::Result {
+    fn line(&mut self, walk: &impl Frames, frame: &Frame, line: &Line<'_>) -> fmt::Result {
         write!(self.out, "{}(...)\n\t{}:{}", names::shown(line.func), line.file, line.line)?;
         if !line.inlined {
             self.offset(walk, frame)?;
@@ -237,7 +310,7 @@ impl Printer<'_, '_> {
     }
 
     /// A frame of a function without lines (assembly), or of nobody knows what.
-    fn unlined(&mut self, walk: &Walk, frame: &Frame) -> fmt::Result {
+    fn unlined(&mut self, walk: &impl Frames, frame: &Frame) -> fmt::Result {
         match self.symbols.and_then(|symbols| symbols.function(frame.lookup())) {
             Some(function) => write!(self.out, "{}(...)\n\t?:0", function.name)?,
             None => write!(self.out, "{:#x}(...)\n\t?:0", frame.pc)?,
@@ -247,7 +320,7 @@ impl Printer<'_, '_> {
     }
 
     /// ` +0xOFF`, and the addresses where they are wanted.
-    fn offset(&mut self, walk: &Walk, frame: &Frame) -> fmt::Result {
+    fn offset(&mut self, walk: &impl Frames, frame: &Frame) -> fmt::Result {
         let function = self.symbols.and_then(|symbols| symbols.function(frame.lookup()));
         if let Some(function) = function
             && frame.pc > function.start
@@ -259,15 +332,6 @@ impl Printer<'_, '_> {
             write!(self.out, " fp={fp:#x} sp={:#x} pc={:#x}", frame.sp, frame.pc)?;
         }
         Ok(())
-    }
-
-    /// Without symbols every address is worth showing; with them, functions as their names say.
-    fn is_shown_unlined(&self, frame: &Frame, show: Show, shown: usize) -> bool {
-        let Some(symbols) = self.symbols else { return true };
-        match symbols.function(frame.lookup()) {
-            Some(function) => show.wants(function.name, shown),
-            None => show == Show::All,
-        }
     }
 }
 

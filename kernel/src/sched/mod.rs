@@ -19,7 +19,6 @@
 
 pub mod check;
 pub mod deadlock;
-pub mod ending;
 pub mod find;
 pub mod idle;
 pub mod locked;

@@ -55,6 +55,8 @@ reasons! {
     CondWait = "sync.Cond.Wait",
     /// Waiting until the other goroutines have stopped.
     StoppingTheWorld = "stopping the world",
+    /// The end of the program, which a panic is about to bring.
+    PanicWait = "panicwait",
     /// Stopped by a preemption.
     Preempted = "preempted",
 }

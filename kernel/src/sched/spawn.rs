@@ -14,6 +14,7 @@ use crate::config::{DEFAULT_STACK, GFREE_MAX};
 use crate::g::{self, G, Kind, Status};
 use crate::m::M;
 use crate::p::{P, bump};
+use crate::panic::chain;
 use crate::percpu::record;
 use crate::queue::runq::Place;
 use crate::stack::{self, Stack};
@@ -137,20 +138,13 @@ extern "C" fn goroutine_entry(_: usize) -> ! {
     let g = g::current();
     if let Some((start, arg)) = g.take_start() {
         // SAFETY: `newproc` stored a function with its own argument.
-        unsafe { start(arg) };
+        chain::outermost(|| unsafe { start(arg) });
+        g.panics.recovered.clear();
     }
     goexit1()
 }
 
-/// Ends this goroutine in the middle of its function; what [`super::ending`] registered is done.
-///
-/// Differs from Go: nothing unwinds the stack, so that values on it are forgotten, not dropped.
-pub fn goexit() -> ! {
-    super::ending::run();
-    goexit1()
-}
-
-/// Ends this goroutine, whose function has returned. Go: `goexit1`.
+/// Ends this goroutine, whose stack is empty. Go: `goexit1`.
 pub fn goexit1() -> ! {
     let g = g::current();
     g.raise();
