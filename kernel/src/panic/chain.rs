@@ -246,7 +246,13 @@ impl Moment {
 #[cold]
 #[inline(never)]
 pub fn run_deferred(f: impl FnOnce()) {
-    let Err(inner) = within(Catch::Deferred, f) else { return };
+    /// A frame of its own: the report cuts the stack where the scope lies.
+    #[inline(never)]
+    fn call(f: impl FnOnce()) {
+        f();
+    }
+
+    let Err(inner) = within(Catch::Deferred, || call(f)) else { return };
     // SAFETY: caught a moment ago, and nobody else's.
     let has_panic = unsafe { (*inner).has_panic() };
     if has_panic {
