@@ -80,7 +80,10 @@ impl core::fmt::Display for Refuses {
     }
 }
 
-#[burrow::test(exit = 2, console = "fatal error: panic while printing panic value\n")]
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: panic while printing panic value: cannot be printed\n"
+)]
 fn a_value_that_panics_when_printed() {
     panic!("{}", Refuses);
 }

@@ -83,7 +83,15 @@ fn pt2() {
     panic!("hello");
 }
 
-#[burrow::test(exit = 2, console = "panic: hello\n\tpanic: panic pt2\n\tpanic: panic pt1\n\n")]
+#[burrow::test(
+    exit = 2,
+    console = "panic: hello\n\tpanic: panic pt2\n\tpanic: panic pt1\n\n\
+               goroutine 1 [running]:\n\
+               t84_panics::pt1::{closure#0}(...)\n…\npanic(...)\n…\n\
+               t84_panics::pt2::{closure#0}(...)\n…\npanic(...)\n…\n\
+               t84_panics::pt2(...)\n…\nt84_panics::pt1(...)\n…\n\
+               t84_panics::three_stacked_panics(...)\n"
+)]
 fn three_stacked_panics() {
     // covers: P40
     pt1();
@@ -105,7 +113,11 @@ fn both_texts_are_whole() {
     panic_display(Says("XXX"));
 }
 
-#[burrow::test(exit = 2, console = "panic: crash\n\ngoroutine ")]
+#[burrow::test(
+    exit = 2,
+    console = "panic: crash\n\ngoroutine …[running]:\nt84_panics::main_waits_for_the_report::\
+               {closure#0}(...)\n…created by t84_panics::main_waits_for_the_report in goroutine 1\n"
+)]
 fn main_waits_for_the_report() {
     // covers: P46
     let group = WaitGroup::new();

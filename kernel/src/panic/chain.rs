@@ -156,7 +156,7 @@ fn within<R>(kind: Catch, f: impl FnOnce() -> R) -> Result<R, *mut Unwinding> {
 /// `goexit` goes on; so it does where deferred functions have panicked during it.
 #[inline(always)]
 pub fn recover<R>(f: impl FnOnce() -> R) -> Result<R, Arc<Record>> {
-    within(Catch::Recover, f).map_err(|unwinding| recovered(unwinding))
+    within(Catch::Recover, f).map_err(recovered)
 }
 
 #[cold]
