@@ -3,7 +3,7 @@
 //! A program is a `no_std`, `no_main` image with one `#[burrow::main]` function and
 //! `use burrow::prelude::*;`. Go's semantics, Rust's spelling.
 //!
-//! Reading order: [`goroutine`], [`chan`], [`sync`], [`time`], [`panic`], [`runtime`]; then [`env`],
+//! Reading order: [`goroutine`], [`chan`], [`sync`], [`time`], [`context`], [`panic`], [`runtime`]; then [`env`],
 //! [`io`], and [`test`] for test images. The work is done in `burrow-kernel`; here are its names,
 //! and what a program needs around them.
 #![cfg(target_os = "none")]
@@ -17,6 +17,7 @@ use burrow_boot as _;
 
 pub mod chan;
 pub mod collections;
+pub mod context;
 pub mod env;
 pub mod goroutine;
 pub mod init;
@@ -39,6 +40,7 @@ pub use burrow_kernel as kernel;
 
 pub use burrow_macros::{defer, init, main, select, test};
 pub use chan::{Chan, RecvChan, SendChan};
+pub use context::Context;
 pub use goroutine::{Builder, JoinError, JoinHandle, Scope, go, scope, spawn};
 pub use panic::{Panic, panic_any, recover, resume_panic};
 pub use runtime::{ExitCode, Termination};

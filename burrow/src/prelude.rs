@@ -11,6 +11,7 @@ pub use alloc::{format, vec};
 pub use burrow_macros::defer;
 
 pub use crate::chan::{Chan, RecvChan, SendChan, TryRecvError, TrySendError};
+pub use crate::context::Context;
 pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
 pub use crate::panic::{Panic, panic_any, recover, resume_panic};
 pub use crate::runtime::ExitCode;
@@ -19,6 +20,6 @@ pub use crate::time::{Duration, Instant, sleep};
 pub use crate::{eprint, eprintln, print, println};
 pub use burrow_macros::{init, select};
 
-pub use crate::{runtime, sync, time};
+pub use crate::{context, runtime, sync, time};
 
 pub use crate::io::{BufRead as _, Read as _, Write as _};

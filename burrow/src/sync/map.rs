@@ -12,12 +12,11 @@ use core::borrow::Borrow;
 use core::hash::{BuildHasher, Hash};
 
 use burrow_kernel::sched::SCHED;
-use burrow_kernel::sync::pin;
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::{OnceLock, RwLock};
+use crate::collections::RandomState;
 
 /// A map that many goroutines use without a lock around it; values are handed out as clones.
 /// Go: `sync.Map`.
@@ -29,7 +28,7 @@ pub struct Map<K, V> {
 }
 
 struct Shards<K, V> {
-    hasher: FixedState,
+    hasher: RandomState,
     shards: Box<[Shard<K, V>]>,
 }
 
@@ -247,12 +246,8 @@ impl<K, V> Shards<K, V> {
     fn new() -> Self {
         // Enough that goroutines that run at the same time seldom want the same one.
         let shards = (SCHED.cores() * 8).next_power_of_two();
-        let seed = {
-            let pinned = pin();
-            u64::from(pinned.p().random()) << 32 | u64::from(pinned.p().random())
-        };
         Self {
-            hasher: FixedState::with_seed(seed),
+            hasher: RandomState::new(),
             shards: (0..shards).map(|_| RwLock::new(HashTable::new())).collect(),
         }
     }
