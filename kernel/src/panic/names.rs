@@ -13,7 +13,6 @@ const RUNTIME: &[&str] = &[
     "gimli",
     "linked_list_allocator",
     "spin",
-    "unwinding",
 ];
 
 /// What a function is to a traceback.
