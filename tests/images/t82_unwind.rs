@@ -4,13 +4,16 @@
 #![no_main]
 
 use burrow::kernel::g::Preempt;
+use burrow::kernel::panic::rows::Rows;
+use burrow::kernel::panic::step::single_step;
+use burrow::kernel::panic::{image, live};
 use burrow::kernel::sched::preempt::{Outcome, try_preempt};
 use burrow::kernel::sync::pin;
 use burrow::kernel::unwind::{Exception, Reason, catch, raise};
 use burrow::kernel::{UPCALLS, g, stack};
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
-use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use burrow::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use burrow_arch::context::{self, Context};
 use burrow_arch::trap::{self, TrapFrame, Upcalls};
 use burrow_arch::{clock, timer};
@@ -307,22 +310,80 @@ static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 static REDIRECTED: AtomicU32 = AtomicU32::new(0);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Overwrites what is free below the stack pointer and preempts, wherever that may be.
-fn interrupt(frame: &mut TrapFrame) {
+/// Overwrites what is free below the stack pointer, if that is a goroutine's.
+fn overwrite_below(frame: &TrapFrame) -> bool {
     const BELOW: usize = 512;
+    let (stack, sp) = (g::current().stack(), frame.sp());
+    if g::current().is_g0() || !stack.holds_sp(sp) || !stack::ensure(&stack, sp, BELOW) {
+        return false;
+    }
+    for word in 1..=BELOW / 8 {
+        // SAFETY: the kernel has just made sure of it, and there is no red zone.
+        unsafe { ((sp - word * 8) as *mut usize).write_unaligned(0x5a5a) };
+    }
+    true
+}
+
+/// Overwrites and preempts, wherever that may be.
+fn interrupt(frame: &mut TrapFrame) {
     let g = g::current();
     let count = INTERRUPTS.fetch_add(1, Ordering::Relaxed);
-    if !g.is_g0() && stack::ensure(&g.stack(), frame.sp(), BELOW) {
-        for word in 1..=BELOW / 8 {
-            // SAFETY: the kernel has just made sure of it, and there is no red zone.
-            unsafe { ((frame.sp() - word * 8) as *mut usize).write_unaligned(0x5a5a) };
-        }
+    if overwrite_below(frame) {
         let redirected = try_preempt(frame, g, Preempt::Slice) == Outcome::Redirected;
         REDIRECTED.fetch_add(u32::from(redirected), Ordering::Relaxed);
     }
     // Never in step with what is interrupted.
     let next = NEXT.load(Ordering::Relaxed) + u64::from(count % 991);
     timer::set(clock::nanotime() + next);
+}
+
+/// What is seen of code that is stopped before every instruction.
+struct Looks {
+    rows: Rows<'static>,
+    steps: u32,
+    /// The outermost frames, as in the beginning.
+    root: [usize; 4],
+    /// Where a walk led somewhere else first.
+    lost: Option<usize>,
+}
+
+static LOOKS: AtomicPtr<Looks> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Walks to the root, then does what an interrupt may do to the stack.
+fn look(frame: &mut TrapFrame) {
+    // SAFETY: the test below put it there, and one core steps.
+    let looks = unsafe { &mut *LOOKS.load(Ordering::Relaxed) };
+    let (mut walk, mut root) = (live::walk_from(&frame.registers()), [0; 4]);
+    while let Some(at) = walk.frame() {
+        root.rotate_left(1);
+        root[3] = at.pc;
+        walk.advance(&mut looks.rows);
+    }
+    looks.steps += 1;
+    if looks.steps == 1 {
+        looks.root = root;
+    } else if root != looks.root {
+        looks.lost.get_or_insert(frame.pc());
+    }
+    overwrite_below(frame);
+}
+
+/// Before every single instruction of throwing and catching there is a way to the root for
+/// tracebacks, and nothing is wanted of what lies below the stack pointer.
+#[burrow::test(timeout = "60s")]
+fn every_instruction_can_be_interrupted() {
+    let root = [0; 4];
+    let looks = Box::new(Looks { rows: Rows::new(image::tables()), steps: 0, root, lost: None });
+    LOOKS.store(Box::into_raw(looks), Ordering::Relaxed);
+    let pinned = pin();
+    let differ = single_step(look, || hold_over_calls(7, throws_and_catches, 1));
+    drop(pinned);
+    // SAFETY: nothing steps any more.
+    let looks = unsafe { Box::from_raw(LOOKS.load(Ordering::Relaxed)) };
+    println!("{} instructions", looks.steps);
+    assert_eq!(looks.lost, None);
+    assert_eq!(differ, 0, "registers changed");
+    assert!(looks.steps > 2_000, "too few");
 }
 
 /// Interrupted and preempted every few microseconds; with `every=2500` and enough of them under an

@@ -109,7 +109,11 @@ unsafe extern "C" fn call_holding(
     times: u64,
 ) {
     naked_asm!(
+        ".cfi_startproc",
         "stp x29, x30, [sp, #-192]!",
+        ".cfi_def_cfa_offset 192",
+        ".cfi_offset x29, -192",
+        ".cfi_offset x30, -184",
         "mov x29, sp",
         "stp x19, x20, [sp, #16]",
         "stp x21, x22, [sp, #32]",
@@ -120,6 +124,12 @@ unsafe extern "C" fn call_holding(
         "stp d10, d11, [sp, #112]",
         "stp d12, d13, [sp, #128]",
         "stp d14, d15, [sp, #144]",
+        ".irp n, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28",
+        ".cfi_offset \\n, (\\n - 17) * 8 - 192",
+        ".endr",
+        ".irp n, 8, 9, 10, 11, 12, 13, 14, 15",
+        ".cfi_offset 64 + \\n, 96 + (\\n - 8) * 8 - 192",
+        ".endr",
         "stp x1, x2, [sp, #160]",
         "str x3, [sp, #176]",
         "ldp x19, x20, [x0]",
@@ -163,7 +173,11 @@ unsafe extern "C" fn call_holding(
         "ldp d12, d13, [sp, #128]",
         "ldp d14, d15, [sp, #144]",
         "ldp x29, x30, [sp], #192",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
         "ret",
+        ".cfi_endproc",
     )
 }
 

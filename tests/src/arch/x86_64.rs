@@ -151,13 +151,22 @@ unsafe extern "C" fn call_holding(
     times: u64,
 ) {
     naked_asm!(
+        ".cfi_startproc",
         "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
         "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
         "push rbx",
+        ".cfi_offset rbx, -24",
         "push r12",
+        ".cfi_offset r12, -32",
         "push r13",
+        ".cfi_offset r13, -40",
         "push r14",
+        ".cfi_offset r14, -48",
         "push r15",
+        ".cfi_offset r15, -56",
         "sub rsp, 40",
         "mov [rsp], rsi",
         "mov [rsp + 8], rdx",
@@ -192,7 +201,9 @@ unsafe extern "C" fn call_holding(
         "pop r12",
         "pop rbx",
         "pop rbp",
+        ".cfi_def_cfa rsp, 8",
         "ret",
+        ".cfi_endproc",
     )
 }
 
