@@ -9,7 +9,7 @@ use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-use burrow::kernel::g;
+use burrow::kernel::g::{self, Preempt};
 use burrow::kernel::panic::live;
 use burrow::kernel::panic::step::single_step;
 use burrow::kernel::sched::preempt::{Outcome, try_preempt};
@@ -170,7 +170,7 @@ fn preempts(frame: &mut TrapFrame) {
     // SAFETY: as in `walks`.
     let steps = unsafe { &mut *STEPS.load(Ordering::Relaxed) };
     steps.follow(&frame.registers());
-    if try_preempt(frame, g::current()) == Outcome::Redirected {
+    if try_preempt(frame, g::current(), Preempt::Slice) == Outcome::Redirected {
         STOPPED_AT.store(pc, Ordering::Relaxed);
         GOES_ON_AT.store(pc, Ordering::Relaxed);
     }
