@@ -5,10 +5,11 @@
 //! from outside by its exit code and its console. Examples have no cases: they have to end well.
 
 use std::collections::HashSet;
+use std::fs;
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -49,8 +50,8 @@ enum What {
     Cases,
     /// One case, in a boot of its own.
     Own(OwnBoot),
-    /// A program that should end well.
-    Example,
+    /// A program that should end well, and say these lines.
+    Example(Arc<str>),
 }
 
 pub fn run(
@@ -81,6 +82,7 @@ fn prepare(
     for &arch in arches {
         build(workspace, arch, images)?;
         for image in images {
+            let what = what(workspace, image);
             let boot = image::bootable(
                 workspace,
                 arch,
@@ -93,16 +95,21 @@ fn prepare(
                     image: image.name.clone(),
                     machine,
                     boot: boot.clone(),
-                    what: if image.is_test() || workspace.is_outside() {
-                        What::Cases
-                    } else {
-                        What::Example
-                    },
+                    what: what.clone(),
                 });
             }
         }
     }
     Ok(jobs)
+}
+
+fn what(workspace: &Workspace, image: &Image) -> What {
+    if image.is_test() || workspace.is_outside() {
+        return What::Cases;
+    }
+    // Examples whose words differ from run to run have no such file.
+    let expected = workspace.root.join("examples/expected").join(format!("{}.txt", image.name));
+    What::Example(fs::read_to_string(expected).unwrap_or_default().into())
 }
 
 /// A program of one's own is tested as it is used: its package need not know our profiles.
@@ -186,7 +193,7 @@ impl Runs<'_> {
         let (case, limit) = match &job.what {
             What::Cases => (self.case, self.options.timeout.unwrap_or(PATIENCE)),
             What::Own(own) => (Some(&*own.name), SLACK + own.timeout.unwrap_or_default()),
-            What::Example => (None, self.options.timeout.unwrap_or(PATIENCE)),
+            What::Example(_) => (None, self.options.timeout.unwrap_or(PATIENCE)),
         };
         settings.extend(self.word(case));
         let media = Media::Kernel(job.boot.clone());
@@ -197,7 +204,7 @@ impl Runs<'_> {
         }
         let judged = match &job.what {
             What::Own(own) => judge_own(own, &outcome, limit),
-            What::Example => judge_example(&outcome, limit),
+            What::Example(expected) => judge_example(expected, &outcome, limit),
             What::Cases if self.case.is_some() && is_silent(&outcome) => {
                 match self.expectation(job, case.unwrap_or_default(), limit)? {
                     Some(own) => judge_own(&own, &outcome, limit),
@@ -247,11 +254,11 @@ impl Runs<'_> {
         let column = format!("{} smp {}", job.machine.arch.name(), job.machine.smp);
         // One at a time, so that reports do not mix.
         let mut tally = self.tally.lock().expect("no worker panics");
-        let row = if matches!(job.what, What::Example) { "examples" } else { &job.image };
+        let row = if matches!(job.what, What::Example(_)) { "examples" } else { &job.image };
         tally.add(row, &column, judged.count);
         let case = match &job.what {
             What::Own(own) => format!(" {}", own.name),
-            What::Cases | What::Example => String::new(),
+            What::Cases | What::Example(_) => String::new(),
         };
         let took = outcome.took.as_secs_f64();
         println!("{column}  {}{case}: {} ({took:.1} s)", job.image, judged.count);

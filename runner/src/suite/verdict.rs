@@ -70,10 +70,18 @@ pub fn judge_own(own: &OwnBoot, outcome: &Outcome, limit: Duration) -> Judged {
     Judged { count, story: story.unwrap_or_default(), own_boots: Vec::new() }
 }
 
-/// A program of which no more is known than that it should end well.
-pub fn judge_example(outcome: &Outcome, limit: Duration) -> Judged {
+/// A program that should end well and say what is expected: these lines, in this order, whatever
+/// stands between them.
+pub fn judge_example(expected: &str, outcome: &Outcome, limit: Duration) -> Judged {
     let own = OwnBoot { name: String::new(), timeout: None, smp: None, exit: 0, console: None };
-    judge_own(&own, outcome, limit)
+    let mut judged = judge_own(&own, outcome, limit);
+    let mut said = outcome.console.lines().map(str::trim_end);
+    let missing = expected.lines().find(|line| !said.any(|said| said == *line));
+    if let (0, Some(line)) = (judged.count.failed, missing) {
+        judged.count = Count { passed: 0, failed: 1, skipped: 0 };
+        judged.story = format!("its console lacks {line:?}, or has it too early");
+    }
+    judged
 }
 
 /// Lines end in CR LF on a console. A `…` in the text stands for anything.
@@ -127,6 +135,19 @@ mod tests {
         ] {
             assert_eq!(judge(&outcome(end, console), LIMIT).count.failed, 1, "{console}");
         }
+    }
+
+    #[test]
+    fn an_example_says_what_is_expected() {
+        let judged = |console| judge_example("one\ntwo\n", &outcome(End::Exit(0), console), LIMIT);
+        assert_eq!(judged("zero\r\none\r\nand a half\r\ntwo\r\n").count.failed, 0);
+        assert_eq!(judged("two\none\n").count.failed, 1);
+        assert_eq!(
+            judged("one\ntwo halves\n").story,
+            "its console lacks \"two\", or has it too early"
+        );
+        assert_eq!(judge_example("", &outcome(End::Exit(0), "x"), LIMIT).count.failed, 0);
+        assert_eq!(judge_example("", &outcome(End::Exit(2), "x"), LIMIT).count.failed, 1);
     }
 
     #[test]
