@@ -16,7 +16,7 @@ pub use crate::goroutine::{Builder, JoinError, JoinHandle, go, scope, spawn};
 pub use crate::panic::{Panic, panic_any, recover, resume_panic};
 pub use crate::runtime::ExitCode;
 pub use crate::select::Select;
-pub use crate::time::{Duration, Instant, sleep};
+pub use crate::time::{Duration, Instant, after, sleep, tick};
 pub use crate::{eprint, eprintln, print, println};
 pub use burrow_macros::{init, select};
 

@@ -1,12 +1,14 @@
 //! Clocks, sleeping, timers and tickers. A timer never fires early.
 
+mod ticker;
 mod timer;
 
 use burrow_kernel::time as kernel;
 
 pub use core::time::Duration;
 pub use kernel::Instant;
-pub use timer::{Timer, after_func};
+pub use ticker::{Ticker, tick};
+pub use timer::{Timer, after, after_func};
 
 /// Parks the goroutine for at least `d`; zero returns at once. Go: `time.Sleep`.
 pub fn sleep(d: Duration) {

@@ -1,4 +1,4 @@
-//! Timers that fire once: [`Timer`], [`after_func`].
+//! Timers that fire once: [`Timer`], [`after`], [`after_func`].
 
 use core::fmt;
 
@@ -16,7 +16,14 @@ pub struct Timer {
 
 #[derive(Clone)]
 enum Kind {
+    /// The channel owns the timer.
+    Chan(RecvChan<Instant>),
     Func(FuncTimer),
+}
+
+/// A channel that gets the time of expiry once, after `d`. Go: `time.After`.
+pub fn after(d: Duration) -> RecvChan<Instant> {
+    RecvChan::of_timer(deadline(d), 0)
 }
 
 /// Calls `f` in a goroutine of its own after `d`, and again after each [`Timer::reset`], hence
@@ -29,9 +36,15 @@ pub fn after_func(d: Duration, f: impl Fn() + Send + Sync + 'static) -> Timer {
 static NIL: RecvChan<Instant> = RecvChan::nil();
 
 impl Timer {
+    /// Fires once, after `d`. Go: `time.NewTimer`.
+    pub fn new(d: Duration) -> Self {
+        Self { kind: Kind::Chan(after(d)) }
+    }
+
     /// Gets the time of expiry; `len` and `cap` are 0. Nil for [`after_func`].
     pub fn chan(&self) -> &RecvChan<Instant> {
         match &self.kind {
+            Kind::Chan(chan) => chan,
             Kind::Func(_) => &NIL,
         }
     }
@@ -40,6 +53,7 @@ impl Timer {
     /// not fired); no stale value can be received afterwards.
     pub fn stop(&self) -> bool {
         match &self.kind {
+            Kind::Chan(chan) => chan.timer().is_some_and(|timer| timer.stop()),
             Kind::Func(timer) => timer.stop(),
         }
     }
@@ -47,6 +61,7 @@ impl Timer {
     /// Fires after `d` from now instead, or once more. True if it was still pending.
     pub fn reset(&self, d: Duration) -> bool {
         match &self.kind {
+            Kind::Chan(chan) => chan.timer().is_some_and(|timer| timer.reset(deadline(d), 0)),
             Kind::Func(timer) => timer.reset(deadline(d)),
         }
     }
@@ -55,6 +70,7 @@ impl Timer {
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
+            Kind::Chan(chan) => f.debug_tuple("Timer").field(chan).finish(),
             Kind::Func(timer) => write!(f, "Timer({:#x})", timer.addr()),
         }
     }

@@ -41,6 +41,13 @@ impl<T> Chan<T> {
     }
 }
 
+impl<T> RecvChan<T> {
+    /// For a channel made elsewhere.
+    pub(super) fn from_hchan(hchan: Arc<Hchan<T>>) -> Self {
+        Self { hchan: Some(hchan) }
+    }
+}
+
 /// What every handle can do.
 macro_rules! common {
     ($chan:ident) => {
@@ -57,7 +64,7 @@ macro_rules! common {
 
             /// Values buffered now; 0 for nil and for timer channels. Go: `len(c)`.
             pub fn len(&self) -> usize {
-                self.get().map_or(0, |c| c.ring.len())
+                self.get().filter(|c| c.timer().is_none()).map_or(0, |c| c.ring.len())
             }
 
             /// Whether no value is buffered.
@@ -65,9 +72,9 @@ macro_rules! common {
                 self.len() == 0
             }
 
-            /// The capacity given to `new`; 0 for nil. Go: `cap(c)`.
+            /// The capacity given to `new`; 0 for nil and for timer channels. Go: `cap(c)`.
             pub fn cap(&self) -> usize {
-                self.get().map_or(0, |c| c.ring.cap())
+                self.get().filter(|c| c.timer().is_none()).map_or(0, |c| c.ring.cap())
             }
 
             /// Whether it was closed; nil never is. Burrow's own addition, for those who wait for

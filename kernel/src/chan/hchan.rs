@@ -11,6 +11,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::sync::lock::SpinGuard;
 use crate::sync::{Pinned, Rank, SpinLock};
+use crate::time::timer::Timer;
 
 use super::waiter::WaitQ;
 
@@ -41,6 +42,8 @@ pub(super) struct Core {
     /// Waiting senders.
     pub(super) sendq: WaitQ,
     pub(super) ring: Ring,
+    /// The timer that sends here, for a timer's channel: see [`super::timer`]. Go: `timer`.
+    timer: Option<Box<Timer>>,
 }
 
 // SAFETY: cells are touched under the lock, which passes values of `T` between goroutines; the
@@ -62,8 +65,19 @@ impl<T> Hchan<T> {
             recvq: WaitQ::new(),
             sendq: WaitQ::new(),
             ring: Ring::new::<T>(cap),
+            timer: None,
         };
         Self { core, _values: PhantomData }
+    }
+
+    /// Before anybody else has it.
+    pub(super) fn set_timer(&mut self, timer: Timer) {
+        self.core.timer = Some(Box::new(timer));
+    }
+
+    /// As [`Core::timer`], before anybody else has it.
+    pub(super) fn timer_mut(&mut self) -> Option<&mut Timer> {
+        self.core.timer.as_deref_mut()
     }
 }
 
@@ -118,6 +132,12 @@ impl Core {
     #[inline(always)]
     pub(super) unsafe fn locked(&self) -> Locked<'_> {
         Locked(PhantomData)
+    }
+
+    /// The timer that sends here.
+    #[inline(always)]
+    pub(super) fn timer(&self) -> Option<&Timer> {
+        self.timer.as_deref()
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! `sudog`) with the place of its value, queues it and parks. Whoever comes next with the other
 //! half moves the value straight from stack to stack and readies it ([`send`], [`recv`]): no value
 //! passes through the ring while somebody waits for it. [`select`] does several at once, on a
-//! channel without its type. [`handle`] is what programs hold.
+//! channel without its type. [`timer`] is a channel that a timer sends to. [`handle`] is what programs hold.
 //!
 //! # Invariants, under the lock (Go's)
 //!
@@ -27,6 +27,7 @@ mod iter;
 mod recv;
 pub mod select;
 mod send;
+mod timer;
 mod waiter;
 
 pub use error::{TryRecvError, TrySendError};

@@ -20,6 +20,9 @@ pub(super) fn chanrecv<T>(c: Option<&Hchan<T>>, mode: Mode) -> Result<T, TryRecv
         }
         gopark_forever(WaitReason::ChanReceiveNil);
     };
+    if let Some(timer) = c.timer() {
+        timer.poll();
+    }
     if mode == Mode::Poll && c.empty() {
         // In this order: a value that came between the two looks is not missed as "closed".
         if !c.is_closed() {
@@ -73,7 +76,13 @@ fn park_to_receive<T>(c: &Hchan<T>, held: Held<'_>) -> Result<T, TryRecvError> {
     let sudog = Sudog::new(held.pinned().g(), slot.get(), By::One);
     // SAFETY: this frame holds it until the goroutine is readied, off the queue.
     unsafe { c.recvq.enqueue(locked(&held), NonNull::from(&sudog)) };
+    if let Some(timer) = c.timer() {
+        timer.block();
+    }
     goparkunlock(held, WaitReason::ChanReceive);
+    if let Some(timer) = c.timer() {
+        timer.unblock();
+    }
     if !sudog.success() {
         return Err(TryRecvError::Closed);
     }

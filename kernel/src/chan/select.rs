@@ -111,6 +111,12 @@ pub(super) unsafe fn selectgo(
             Mode::Block => gopark_forever(WaitReason::Select),
         }
     }
+    for &case in orders.poll {
+        // SAFETY: the caller's cases; nil channels are not in the order.
+        if let Some(timer) = unsafe { chan(case) }.timer() {
+            timer.poll();
+        }
+    }
     sellock(&orders, &pinned);
     // Pass 1.
     for &case in orders.poll {
@@ -259,6 +265,9 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
         let locked = unsafe { c.locked() };
         // SAFETY: it lies in its case, which stays where it is until pass 3 took it off.
         unsafe { case.queue(c).enqueue(locked, sudog) };
+        if let Some(timer) = c.timer() {
+            timer.block();
+        }
     }
     // The one pin goes over to g0 with the locks; `selparkcommit` ends it.
     core::mem::forget(pinned);
@@ -275,6 +284,9 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
         // SAFETY: the caller's own.
         let case = unsafe { case.as_mut() };
         let sudog = NonNull::from(&mut case.sudog).cast::<Sudog>();
+        if let Some(timer) = c.timer() {
+            timer.unblock();
+        }
         if sudog.as_ptr() == won {
             // SAFETY: written in pass 2; its winner is through with it.
             let success = unsafe { sudog.as_ref() }.success();

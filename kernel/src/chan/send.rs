@@ -49,7 +49,7 @@ pub(super) fn chansend<T>(
 }
 
 /// Hands the value to a receiver that waits. Go: `send`.
-fn send<T>(receiver: Waiter, value: T, held: Held<'_>) {
+pub(super) fn send<T>(receiver: Waiter, value: T, held: Held<'_>) {
     drop(held);
     // SAFETY: it came off the queue of receivers a moment ago, and is parked until it is readied.
     unsafe { receiver.give(value) };
