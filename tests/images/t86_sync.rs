@@ -1,11 +1,11 @@
-//! Locks and meeting points: mutex, read-write lock, condition, semaphore, the once family.
+//! Locks: mutex, read-write lock, the once family; what panics leave of them.
 #![no_std]
 #![no_main]
 
 use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
-use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use burrow::sync::{Cond, LazyLock, Mutex, Once, OnceLock, RwLock, Semaphore, WaitGroup};
+use burrow::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use burrow::sync::{LazyLock, Mutex, Once, OnceLock, RwLock, WaitGroup};
 use burrow_tests::wait::{go_and_park, is_parked, until};
 
 burrow::test_main!();
@@ -25,25 +25,6 @@ fn spin_for(time: Duration) {
     while start.elapsed() < time {
         core::hint::spin_loop();
     }
-}
-
-#[burrow::test]
-fn a_semaphore_of_one_excludes() {
-    // covers: X01
-    static ONE: Semaphore = Semaphore::new(1);
-    static INSIDE: AtomicUsize = AtomicUsize::new(0);
-    crowd(10, |id| {
-        for n in 0..1_000 {
-            ONE.acquire(1);
-            assert_eq!(INSIDE.fetch_add(1, Ordering::Relaxed), 0);
-            if (n + id).is_multiple_of(97) {
-                runtime::gosched();
-            }
-            INSIDE.fetch_sub(1, Ordering::Relaxed);
-            if n.is_multiple_of(2) { ONE.release(1) } else { ONE.release_handoff(1) }
-        }
-    });
-    assert!(ONE.try_acquire(1) && !ONE.try_acquire(1));
 }
 
 #[burrow::test]
@@ -288,206 +269,78 @@ fn a_value_is_made_once() {
     assert_eq!(Arc::strong_count(&value), 1);
 }
 
-/// A condition whose waiters count themselves in and out.
-struct Room {
-    inside: Mutex<(u32, u32)>,
-    door: Cond,
-}
-
-impl Room {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { inside: Mutex::new((0, 0)), door: Cond::new() })
-    }
-
-    /// So many goroutines, all of which wait when this returns.
-    fn fill(self: &Arc<Self>, waiters: u32, done: impl Fn(u32) + Send + Sync + 'static) {
-        let done = Arc::new(done);
-        for id in 0..waiters {
-            let (room, done) = (self.clone(), done.clone());
-            go(move || {
-                let mut inside = room.inside.lock();
-                inside.0 += 1;
-                inside = room.door.wait(inside);
-                inside.1 += 1;
-                done(id);
-            });
-            // One after another, and each has its ticket once the mutex is free again.
-            until(|| self.inside.lock().0 == id + 1);
-        }
-    }
-
-    fn left(&self) -> u32 {
-        self.inside.lock().1
-    }
+#[burrow::test]
+fn a_panic_counts_as_having_run() {
+    // covers: X16
+    let once = Once::new();
+    let panic = recover(|| once.call_once(|| panic!("in once"))).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"in once"));
+    assert!(once.is_completed());
+    once.call_once(|| unreachable!("second"));
+    // One that leaves by `goexit` has run, too.
+    let once = Arc::new(Once::new());
+    let left = once.clone();
+    assert!(spawn(move || left.call_once(|| runtime::goexit())).join().is_err());
+    once.call_once(|| unreachable!("second"));
 }
 
 #[burrow::test]
-fn a_signal_wakes_one() {
-    // covers: X20
-    for waiters in [1, 2, 10] {
-        let room = Room::new();
-        room.fill(waiters, |_| ());
-        for n in 1..=waiters {
-            assert_eq!(room.left(), n - 1);
-            room.door.signal();
-            until(|| room.left() == n);
-            (0..20).for_each(|_| runtime::gosched());
-            assert_eq!(room.left(), n);
-        }
-        room.door.signal();
-        room.door.broadcast();
+fn a_value_that_panics_is_not_set() {
+    // covers: X17
+    let set = OnceLock::new();
+    assert!(recover(|| set.get_or_init(|| -> u32 { panic!("not yet") })).is_err());
+    assert_eq!((set.get(), set.get_or_init(|| 3)), (None, &3));
+
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    static LAZY: LazyLock<u32> =
+        LazyLock::new(|| panic!("run {}", RUNS.fetch_add(1, Ordering::Relaxed)));
+    let indexed: LazyLock<u32, _> = LazyLock::new(|| [1, 2][core::hint::black_box(5)]);
+    for _ in 0..3 {
+        let panic = recover(|| *LAZY).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&String::from("run 0")));
+        let panic = recover(|| *indexed).unwrap_err();
+        assert!(panic.is_runtime_error());
+        assert_eq!(panic.to_string(), "runtime error: index out of range [5] with length 2");
     }
+    assert_eq!(RUNS.load(Ordering::Relaxed), 1);
+    static GONE: LazyLock<u32> = LazyLock::new(|| runtime::goexit());
+    assert!(spawn(|| *GONE).join().is_err());
+    assert!(recover(|| *GONE).is_err());
 }
 
 #[burrow::test]
-fn signals_wake_in_order_of_arrival() {
-    // covers: X21
-    let room = Room::new();
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let log = order.clone();
-    room.fill(100, move |id| log.lock().push(id));
-    for n in 1..=100 {
-        room.door.signal();
-        until(|| room.left() == n);
-    }
-    assert!(order.lock().iter().copied().eq(0..100));
-}
-
-#[burrow::test]
-fn a_broadcast_wakes_all_once() {
-    // covers: X22
-    const WAITERS: usize = 200;
-    const ROUNDS: usize = 200;
-    let shared = Arc::new((Mutex::new((0usize, 0usize)), Cond::new(), Cond::new()));
-    for _ in 0..WAITERS {
-        let shared = shared.clone();
-        go(move || {
-            let (state, door, ready) = &*shared;
-            for round in 0..ROUNDS {
-                let mut held = state.lock();
-                assert_eq!(held.1, round);
-                held.0 += 1;
-                if held.0 == WAITERS {
-                    ready.signal();
-                }
-                drop(door.wait(held));
-            }
-            let mut held = state.lock();
-            held.0 += 1;
-            ready.signal();
-        });
-    }
-    let (state, door, ready) = &*shared;
-    for round in 0..ROUNDS {
-        let mut held = ready.wait_while(state.lock(), |held| held.0 < WAITERS);
-        *held = (0, round + 1);
-        door.broadcast();
-    }
-    drop(ready.wait_while(state.lock(), |held| held.0 < WAITERS));
-}
-
-#[burrow::test]
-fn a_newcomer_takes_nobodys_wake_up() {
-    // covers: X24
-    for _ in 0..1_000 {
-        let shared = Arc::new((Mutex::new(()), Cond::new()));
-        let (waits, woken) = (Chan::new(0), Chan::new(0));
-        let (first, says, ends) = (shared.clone(), waits.clone(), woken.clone());
-        go(move || {
-            let guard = first.0.lock();
-            says.send(());
-            drop(first.1.wait(guard));
-            ends.send(());
-        });
-        waits.recv();
-        // Its mutex is free: it has its ticket.
-        drop(shared.0.lock());
-        let broadcast = shared.clone();
-        go(move || broadcast.1.broadcast());
-        let second = shared.clone();
-        go(move || drop(second.1.wait(second.0.lock())));
-        assert!(woken.recv().is_some());
-        // Whether the second one was there in time or not: nobody may be left behind.
-        until(|| {
-            shared.1.broadcast();
-            Arc::strong_count(&shared) == 1
-        });
-    }
-}
-
-#[burrow::test]
-fn a_semaphore_serves_in_order() {
-    static SLOTS: Semaphore = Semaphore::new(4);
-    static LOG: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    SLOTS.acquire(3);
-    for wanted in [3, 1] {
-        go_and_park(WaitReason::Semacquire, move || {
-            SLOTS.acquire(wanted);
-            LOG.lock().push(wanted);
-        });
-    }
-    // One is free and wanted, but not by the first.
-    assert!(!SLOTS.try_acquire(1));
-    assert_eq!(format!("{SLOTS:?}"), "Semaphore { permits: 1, waiters: 2 }");
-    SLOTS.release(1);
-    assert!(LOG.lock().is_empty() && !SLOTS.try_acquire(0));
-    SLOTS.release(1);
-    until(|| LOG.lock().len() == 1);
-    assert_eq!(*LOG.lock(), [3]);
-    SLOTS.release(1);
-    until(|| LOG.lock().len() == 2);
-    assert!(SLOTS.try_acquire(0) && !SLOTS.try_acquire(1));
-}
-
-#[burrow::test]
-fn a_release_with_hand_off_lets_the_waiter_run_first() {
-    // covers: S35
-    const TRIALS: usize = 10_000;
-    static BED: Semaphore = Semaphore::new(0);
-    static ANSWER: Semaphore = Semaphore::new(0);
-    static RAN: AtomicBool = AtomicBool::new(false);
-    static STOP: AtomicBool = AtomicBool::new(false);
-    let yielders = WaitGroup::new();
-    for _ in 0..runtime::gomaxprocs(0) {
-        yielders.go(|| {
-            while !STOP.load(Ordering::Relaxed) {
-                runtime::gosched();
-            }
-        });
-    }
-    let waiter = spawn(|| {
-        for _ in 0..TRIALS {
-            BED.acquire(1);
-            RAN.store(true, Ordering::Release);
-            ANSWER.release(1);
-        }
+fn a_panic_poisons_nothing() {
+    let (mutex, lock) = (Mutex::new(1), RwLock::new(1));
+    let panic = recover(|| {
+        let _held = (mutex.lock(), lock.write());
+        panic!("with locks held");
     });
-    let mut first = 0;
-    for _ in 0..TRIALS {
-        until(|| is_parked(WaitReason::Semacquire, 1));
-        RAN.store(false, Ordering::Relaxed);
-        BED.release_handoff(1);
-        first += usize::from(RAN.load(Ordering::Acquire));
-        ANSWER.acquire(1);
-    }
-    waiter.join().unwrap();
-    STOP.store(true, Ordering::Relaxed);
-    yielders.wait();
-    assert!(first >= TRIALS * 2 / 3, "first in {first} of {TRIALS}");
+    assert!(panic.is_err());
+    assert_eq!((*mutex.lock(), *lock.write()), (1, 1));
+    let shared = Arc::new(mutex);
+    let held = shared.clone();
+    let left = spawn(move || {
+        let _held = held.lock();
+        runtime::goexit();
+    });
+    assert!(left.join().is_err() && shared.try_lock().is_some());
 }
 
-#[burrow::test(exit = 2, console = "fatal error: sync: unlock of unlocked mutex\n\ngoroutine 1 ")]
-fn unlocking_what_nobody_locked() {
-    // covers: X03
-    // SAFETY: there is no guard.
-    unsafe { Mutex::new(()).force_unlock() };
+#[burrow::test]
+fn a_wait_group_says_when_it_is_misused() {
+    // covers: X11
+    let group = WaitGroup::new();
+    let panic = recover(|| group.done()).unwrap_err();
+    assert_eq!(panic.to_string(), "sync: negative WaitGroup counter");
 }
 
-#[burrow::test(exit = 2, console = "fatal error: sync: Unlock of unlocked RWMutex\n\ngoroutine 1 ")]
-fn unlocking_what_nobody_writes() {
-    // covers: X03
-    // SAFETY: there is no guard.
-    unsafe { RwLock::new(()).force_unlock_write() };
+#[burrow::test(exit = 2, console = "panic: in a group\n\ngoroutine ")]
+fn a_panic_in_a_group_does_not_end_the_wait() {
+    // covers: X13
+    let group = WaitGroup::new();
+    group.go(|| panic!("in a group"));
+    group.wait();
+    runtime::exit(0);
 }
 
 #[burrow::test(
@@ -496,6 +349,23 @@ fn unlocking_what_nobody_writes() {
 )]
 fn unlocking_what_nobody_reads() {
     // covers: X03
+    defer! { runtime::exit(0) }
     // SAFETY: there is no guard.
-    unsafe { RwLock::new(()).force_unlock_read() };
+    let _ = recover(|| unsafe { RwLock::new(()).force_unlock_read() });
+}
+
+#[burrow::test(exit = 2, console = "fatal error: sync: unlock of unlocked mutex\n\ngoroutine 1 ")]
+fn unlocking_what_nobody_locked() {
+    // covers: X03
+    defer! { runtime::exit(0) }
+    // SAFETY: there is no guard.
+    let _ = recover(|| unsafe { Mutex::new(()).force_unlock() });
+}
+
+#[burrow::test(exit = 2, console = "fatal error: sync: Unlock of unlocked RWMutex\n\ngoroutine 1 ")]
+fn unlocking_what_nobody_writes() {
+    // covers: X03
+    defer! { runtime::exit(0) }
+    // SAFETY: there is no guard.
+    let _ = recover(|| unsafe { RwLock::new(()).force_unlock_write() });
 }

@@ -1,12 +1,17 @@
 //! [`Once`], [`OnceLock`], [`LazyLock`].
 
+use alloc::string::{String, ToString};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use burrow_kernel::panic::gopanic::panic_with;
+use burrow_kernel::panic::record::Record;
+
 use super::Mutex;
+use crate::panic::{Panic, panic_any, recover, resume_panic};
 
 /// Runs one function once. Go: `sync.Once`.
 #[derive(Default)]
@@ -185,8 +190,10 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
 
 /// A value made at its first use. If that panics, every use panics again with the same value.
 /// Go: `sync.OnceValue`.
+///
+/// Differs from Go: a value that is no text goes to the first use alone, the others panic with its text.
 pub struct LazyLock<T, F = fn() -> T> {
-    value: OnceLock<T>,
+    value: OnceLock<Result<T, Failure>>,
     /// Taken under the value's mutex.
     make: UnsafeCell<Option<F>>,
 }
@@ -203,14 +210,59 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// Makes the value if need be.
     #[inline]
     pub fn force(this: &Self) -> &T {
-        this.value.get_or_init(|| {
+        match this.value.get() {
+            Some(Ok(value)) => value,
+            _ => this.force_slow(),
+        }
+    }
+
+    #[cold]
+    fn force_slow(&self) -> &T {
+        let mut first = None;
+        let made = self.value.get_or_init(|| {
             // SAFETY: one goroutine at a time is in here, under the value's mutex.
-            let make = unsafe { &mut *this.make.get() }.take();
-            match make {
-                Some(make) => make(),
-                None => panic!("LazyLock: its function has panicked"),
-            }
-        })
+            let make = unsafe { &mut *self.make.get() }.take();
+            let Some(make) = make else { return Err(Failure::Left) };
+            recover(make).map_err(|panic| {
+                let failure = Failure::of(&panic);
+                first = Some(panic);
+                failure
+            })
+        });
+        match (made, first) {
+            (Ok(value), _) => value,
+            (Err(_), Some(panic)) => resume_panic(panic),
+            (Err(failure), None) => failure.raise(),
+        }
+    }
+}
+
+/// Why there is no value.
+enum Failure {
+    Text(&'static str),
+    Owned(String),
+    /// One of the runtime's.
+    Runtime(String),
+    /// The function ended its goroutine.
+    Left,
+}
+
+impl Failure {
+    fn of(panic: &Panic) -> Self {
+        match panic.downcast_ref::<&'static str>() {
+            Some(text) => Self::Text(text),
+            None if panic.is_runtime_error() => Self::Runtime(panic.to_string()),
+            None => Self::Owned(panic.to_string()),
+        }
+    }
+
+    fn raise(&self) -> ! {
+        match self {
+            Self::Text(text) => panic_any(*text),
+            Self::Owned(text) => panic_any(text.clone()),
+            Self::Runtime(text) => panic_with(Record::runtime_error(text.clone(), None)),
+            Self::Left => panic!("sync: the function of a LazyLock did not return"),
+        }
     }
 }
 

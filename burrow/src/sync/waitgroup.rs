@@ -1,5 +1,6 @@
 //! [`WaitGroup`].
 
+use burrow_kernel::panic::chain::is_panicking;
 use burrow_kernel::sync::waitgroup;
 
 /// Waits for a number of things to be done. Clones are the same group. Go: `*sync.WaitGroup`.
@@ -36,7 +37,8 @@ impl WaitGroup {
         Done(self.group.clone())
     }
 
-    /// Starts a goroutine that counts as one until it ends, in whatever way. Go: `wg.Go`.
+    /// Starts a goroutine that counts as one until it ends, by a return or by `goexit`; a panic in it
+    /// ends the program. Go: `wg.Go`.
     #[inline(never)]
     pub fn go(&self, f: impl FnOnce() + Send + 'static) {
         self.add(1);
@@ -50,11 +52,14 @@ impl WaitGroup {
     }
 }
 
-/// Counts down when it is dropped.
+/// Counts down when it is dropped; not if the goroutine panics, which is the program's end: who waits
+/// must not go on and end it in another way before that is reported. Go: `WaitGroup.Go`.
 pub(crate) struct Done(waitgroup::WaitGroup);
 
 impl Drop for Done {
     fn drop(&mut self) {
-        self.0.done();
+        if !is_panicking() {
+            self.0.done();
+        }
     }
 }

@@ -241,6 +241,12 @@ impl Moment {
     }
 }
 
+/// Whether the goroutine is unwinding because of a panic that nobody has stopped so far.
+pub fn is_panicking() -> bool {
+    let newest = g::current().panics.unwindings().next().map(Unwinding::newest);
+    matches!(newest, Some(Event::Panic { .. }))
+}
+
 /// Runs a deferred function during an unwinding. A panic or `goexit` in it joins the events of that
 /// unwinding.
 #[cold]
