@@ -142,12 +142,35 @@ impl Config {
     }
 }
 
+/// Go: `setTraceback`; a number shows all goroutines at that level.
 fn traceback(value: &str) -> Traceback {
-    match value {
-        "none" | "0" => Traceback::None,
-        "single" => Traceback::Single,
-        "system" | "2" => Traceback::System,
-        "crash" => Traceback::Crash,
+    match (value, value.parse::<u32>()) {
+        ("none", _) | (_, Ok(0)) => Traceback::None,
+        ("single", _) => Traceback::Single,
+        ("crash", _) => Traceback::Crash,
+        ("system", _) | (_, Ok(2..)) => Traceback::System,
         _ => Traceback::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tracebacks_by_name_and_by_number() {
+        for (value, setting) in [
+            ("none", Traceback::None),
+            ("0", Traceback::None),
+            ("single", Traceback::Single),
+            ("all", Traceback::All),
+            ("1", Traceback::All),
+            ("system", Traceback::System),
+            ("2", Traceback::System),
+            ("3", Traceback::System),
+            ("crash", Traceback::Crash),
+        ] {
+            assert_eq!(traceback(value), setting, "{value}");
+        }
     }
 }

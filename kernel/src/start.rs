@@ -9,6 +9,7 @@ use burrow_arch::{clock, platform, power};
 use crate::BootInfo;
 use crate::config::{CONFIG, MAIN_STACK};
 use crate::g::{self, G, Kind, Status};
+use crate::m::M;
 use crate::mem;
 use crate::p::{self, P};
 use crate::percpu::{self, BOOT_CORE, Core};
@@ -94,10 +95,12 @@ pub fn start(boot: BootInfo) -> ! {
         main_at: core::sync::atomic::AtomicU64::new(0),
     });
     schedinit(machine.cores);
+    // First, so that main's thread has the number 0.
+    let m = kthread::first_m(0);
     for index in 1..machine.cores {
         start_core(index);
     }
-    run_boot_core()
+    run_boot_core(m)
 }
 
 /// Ends the machine with a message where something that is needed is missing.
@@ -169,8 +172,7 @@ extern "C" fn core_main(index: usize) -> ! {
 }
 
 /// Leaves the boot stack for the first M, which takes P 0 and runs main.
-fn run_boot_core() -> ! {
-    let m = kthread::first_m(0);
+fn run_boot_core(m: &'static M) -> ! {
     let word = m.g0.as_word();
     // SAFETY: the context is new and its stack mapped; the boot context is never continued.
     unsafe {

@@ -8,6 +8,7 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use burrow::goroutine::go_option;
+use burrow::kernel::config::CONFIG;
 use burrow::kernel::panic::fatal;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
@@ -170,6 +171,42 @@ fn starts_another() {
     let never = Chan::<u32>::new(0);
     go(|| panic!("in a goroutine"));
     never.recv();
+}
+
+/// Panics with `traceback=` set to that.
+fn panic_with(traceback: &str) {
+    CONFIG.parse(traceback);
+    panic!("look");
+}
+
+#[burrow::test(exit = 2, console = "panic: look\n\ngoroutine 1 gp=0x")]
+fn the_system_level_shows_addresses() {
+    panic_with("traceback=system");
+}
+
+#[burrow::test(exit = 2, console = "burrow_kernel::sched::spawn::goroutine_entry(...)\n\tkernel/")]
+fn the_system_level_shows_the_runtime() {
+    panic_with("traceback=2");
+}
+
+#[burrow::test(exit = 2, console = " gcwaiting=false\n  P0: status=")]
+fn the_system_level_shows_ps() {
+    panic_with("traceback=system");
+}
+
+#[burrow::test(exit = 2, console = " lockedg=nil core=0\n")]
+fn the_system_level_shows_ms() {
+    panic_with("traceback=system");
+}
+
+#[burrow::test(exit = 2, smp = 2, console = " [idle]:\nburrow_")]
+fn the_crash_level_shows_system_stacks() {
+    panic_with("traceback=crash");
+}
+
+#[burrow::test(exit = 2, console = "flight ring of core 0:\n")]
+fn the_crash_level_shows_the_flight_rings() {
+    panic_with("traceback=crash");
 }
 
 static SPINNING: AtomicU32 = AtomicU32::new(0);

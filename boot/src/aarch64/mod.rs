@@ -37,7 +37,7 @@ extern "C" fn enter(device_tree: u64, image: u64) -> ! {
     // SAFETY: mapped just now.
     let Some(tree) = (unsafe { device_tree_at(addr) }) else {
         // Without it there is no console either.
-        power::exit(2)
+        power::exit(1)
     };
     if let Some(registers) = memory::console(tree) {
         tables.map_console(registers);
@@ -46,7 +46,7 @@ extern "C" fn enter(device_tree: u64, image: u64) -> ! {
         for text in ["burrow: this CPU lacks ", missing, "\n"] {
             console::write(text.as_bytes());
         }
-        power::exit(2)
+        power::exit(1)
     }
     // SAFETY: this happens once, with one core.
     let map = unsafe { &mut *KEPT.0.get() };

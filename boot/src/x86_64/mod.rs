@@ -67,7 +67,7 @@ fn refuse(reason: &str) -> ! {
     console::write(b"burrow: ");
     console::write(reason.as_bytes());
     console::write(b"\n");
-    power::exit(2)
+    power::exit(1)
 }
 
 /// Keeps what was found. `fill` adds RAM to the map and reserves what the loader left in it.
@@ -91,7 +91,7 @@ extern "C" fn enter() -> ! {
         console::write(b"burrow: this CPU lacks ");
         console::write(missing.as_bytes());
         console::write(b"\n");
-        power::exit(2);
+        power::exit(1);
     }
     // SAFETY: `keep` is done, and nobody writes any more.
     let kept = unsafe { &*KEPT.0.get() };

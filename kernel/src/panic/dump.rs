@@ -13,12 +13,13 @@ use super::rows::Rows;
 use super::trace::Joined;
 use super::traceback::{Header, Level, Printer};
 use super::unwind::{Pc, Stacks, Walk};
-use super::{freeze, image};
+use super::{freeze, image, machine};
 use crate::config::{CONFIG, Traceback};
+use crate::sched::table::ALLMS;
 
 /// Writes the dump.
 pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
-    let Shown { level, others, flight } = shown(failure.blame);
+    let Shown { level, others, threads, flight } = shown(failure.blame);
     if level == Level::None {
         return Ok(());
     }
@@ -45,6 +46,12 @@ pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
     }
     if others || first.is_none() {
         show_others(&mut printer, &current)?;
+    }
+    if threads >= Traceback::Crash {
+        show_threads(&mut printer)?;
+    }
+    if threads >= Traceback::System {
+        machine::show(out)?;
     }
     if flight {
         show_flight(out)?;
@@ -107,6 +114,17 @@ fn registers_of(goroutine: &Goroutine) -> Option<(Registers, Pc)> {
     let on_g0 =
         goroutine.g0 == burrow_arch::cpu::current() || freeze::stopped_at(goroutine.g0).is_some();
     if on_g0 { saved() } else { None }
+}
+
+/// The system stack of every M that stands on it.
+fn show_threads(printer: &mut Printer<'_, '_>) -> fmt::Result {
+    for m in ALLMS.iter().filter(|m| m.is_live()) {
+        let g0 = goroutines::describe(&m.g0);
+        if registers_of(&g0).is_some() {
+            other(printer, &g0)?;
+        }
+    }
+    Ok(())
 }
 
 /// How the address of a context that was switched out is meant.
@@ -182,6 +200,8 @@ struct Shown {
     level: Level,
     /// Also the goroutines that did not fail.
     others: bool,
+    /// Also the Ms and Ps, and at the highest setting what the Ms do for themselves.
+    threads: Traceback,
     /// Also the flight rings.
     flight: bool,
 }
@@ -203,6 +223,7 @@ fn shown(blame: Blame) -> Shown {
     Shown {
         level,
         others: blame != Blame::Panic || setting >= Traceback::All,
+        threads: setting,
         flight: CONFIG.flight() || setting == Traceback::Crash,
     }
 }

@@ -44,6 +44,8 @@ pub mod image;
 #[cfg(target_os = "none")]
 pub mod live;
 #[cfg(target_os = "none")]
+mod machine;
+#[cfg(target_os = "none")]
 pub mod record;
 #[cfg(target_os = "none")]
 mod recovered;

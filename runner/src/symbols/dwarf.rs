@@ -34,6 +34,7 @@ pub fn gather(
     for part in &text {
         lines.gather(part.start, part.end, &mut ranges)?;
     }
+    lines.fill(&mut ranges);
     Ok(Symbols { base, ranges, nodes: lines.nodes, funcs: functions(elf, &text) })
 }
 
@@ -66,6 +67,29 @@ impl Lines<'_> {
             ranges.push(Range { addr: high, node: None });
         }
         Ok(())
+    }
+
+    /// Instructions that the compiler ascribes to no line (a probe of the stack in the middle of a
+    /// prologue) get that of their neighbours in the same function.
+    fn fill(&self, ranges: &mut [Range]) {
+        let node = |range: &Range| range.node.map(|node| &self.nodes[node as usize]);
+        for index in 0..ranges.len() {
+            let Some(here) = node(&ranges[index]).filter(|node| node.frame.line == 0) else {
+                continue;
+            };
+            let is_same = |range: &&Range| {
+                node(range).is_some_and(|other| {
+                    other.frame.line != 0
+                        && other.frame.func == here.frame.func
+                        && other.parent == here.parent
+                })
+            };
+            let before = index.checked_sub(1).map(|before| &ranges[before]).filter(is_same);
+            let found = before.or(ranges.get(index + 1).filter(is_same));
+            if let Some(found) = found {
+                ranges[index].node = found.node;
+            }
+        }
     }
 
     fn node_at(&mut self, addr: u64) -> Result<Option<u32>, gimli::Error> {
