@@ -5,7 +5,7 @@
 use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
 use burrow::sync::atomic::{AtomicU32, Ordering};
-use burrow_tests::wait::{go_and_park, until};
+use burrow_tests::wait::go_and_park;
 
 burrow::test_main!();
 
@@ -354,88 +354,4 @@ fn large_and_sizeless_values() {
         select! { none.recv() => {} }
     }
     assert_eq!(other.join().unwrap(), 45 + 10_000);
-}
-
-/// Counts how many of them live.
-struct Live(Arc<AtomicU32>);
-
-impl Live {
-    fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[burrow::test]
-fn every_value_is_dropped_once() {
-    let live = Arc::new(AtomicU32::new(0));
-    let count = || live.load(Ordering::Relaxed);
-    let (a, b) = (Chan::<Live>::new(1), Chan::<Live>::new(1));
-    // One is sent, the other is dropped before the arm begins.
-    select! {
-        a.send(Live::new(&live)) => assert_eq!(count(), 1),
-        b.send(Live::new(&live)) => assert_eq!(count(), 1),
-    }
-    let (full, room) = if a.is_empty() { (&b, &a) } else { (&a, &b) };
-    select! {
-        full.send(Live::new(&live)) => panic!("it is full"),
-        default => assert_eq!(count(), 1),
-    }
-    // Received and not bound; received and bound.
-    select! { full.recv() => assert_eq!(count(), 0) }
-    full.send(Live::new(&live));
-    let got = select! { v = full.recv() => v, room.recv() => None };
-    assert!(got.is_some() && count() == 1);
-    drop(got);
-    // Waiting ones, ended by each side.
-    let (c, d) = (Chan::<Live>::new(0), Chan::<Live>::new(0));
-    for sends in [true, false] {
-        let (c2, d2, count2) = (c.clone(), d.clone(), live.clone());
-        go_and_park(WaitReason::Select, move || {
-            select! {
-                c2.send(Live::new(&count2)) => {}
-                d2.recv() => {}
-            }
-        });
-        assert_eq!(count(), 1);
-        match sends {
-            true => d.send(Live::new(&live)),
-            false => drop(c.recv()),
-        }
-        until(|| count() == 0);
-    }
-}
-
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn a_select_panics_on_a_closed_channel() {
-    // covers: C27, C40
-    let (closed, nil) = (Chan::new(1), Chan::<u32>::nil());
-    closed.close();
-    select! { closed.send(1) => {}, nil.recv() => {} }
-}
-
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn a_default_does_not_save_a_send_on_a_closed_channel() {
-    // covers: C40
-    let closed = Chan::new(1);
-    closed.close();
-    select! { closed.send(1) => {}, default => {} }
-}
-
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn closing_panics_a_select_that_waits_to_send() {
-    // covers: C40
-    let (chan, nil) = (Chan::new(0), Chan::<u32>::nil());
-    let closes = chan.clone();
-    go(move || {
-        (0..5).for_each(|_| runtime::gosched());
-        closes.close();
-    });
-    select! { chan.send(1) => {}, nil.recv() => {} }
 }

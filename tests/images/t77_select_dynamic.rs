@@ -116,28 +116,29 @@ fn nothing_received_is_lost_or_kept() {
     until(|| select.try_wait().is_none());
 }
 
-#[burrow::test(should_panic = "panic: select: arm 0 is not a receive arm of this channel")]
-fn another_channel_is_no_witness() {
-    let (a, b) = (Chan::<u32>::new(1), Chan::<String>::new(1));
-    a.send(1);
+#[burrow::test]
+fn misuse_panics_and_loses_nothing() {
+    let (a, b, nil) = (Chan::<Arc<()>>::new(1), Chan::<String>::new(1), Chan::<String>::nil());
+    let value = Arc::new(());
+    let text = |panic: Panic| panic.to_string();
     let mut select = Select::new();
     select.recv(&a);
-    let _ = select.wait().recv(&b);
-}
-
-#[burrow::test(should_panic = "panic: select: arm 0 is not a spent send arm of this channel")]
-fn an_arm_with_a_value_is_not_refilled() {
-    let a = Chan::<u32>::new(1);
-    let mut select = Select::new();
-    select.send(&a, 1);
-    select.refill(0, &a, 2);
-}
-
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn a_dynamic_send_on_a_closed_channel_panics() {
-    let a = Chan::<u32>::new(1);
-    a.close();
-    let mut select = Select::new();
-    select.send(&a, 1);
-    let _ = select.try_wait();
+    let send = select.send(&b, "one".to_string());
+    let off = select.send(&nil, "two".to_string());
+    a.send(value.clone());
+    b.send("fills it".to_string());
+    // Another channel is no witness of the type, nor is nil.
+    let wrong = recover(|| drop(select.wait().recv(&b))).map_err(text);
+    assert_eq!(wrong, Err("select: arm 0 is not a receive arm of this channel".into()));
+    assert_eq!(Arc::strong_count(&value), 1);
+    let early = recover(|| select.refill(send, &b, "two".to_string())).map_err(text);
+    assert_eq!(early, Err("select: arm 1 is not a spent send arm of this channel".into()));
+    assert!(recover(|| select.take_unsent(off, &nil)).is_err());
+    assert!(recover(|| select.take_unsent(17, &b)).is_err());
+    // A closed channel panics, and the value stays.
+    b.close();
+    let closed = recover(|| select.try_wait().map(|selected| selected.index())).map_err(text);
+    assert_eq!(closed, Err("send on closed channel".into()));
+    assert_eq!(select.take_unsent(send, &b).as_deref(), Some("one"));
+    assert_eq!(select.active(), 2);
 }

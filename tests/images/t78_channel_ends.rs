@@ -127,42 +127,98 @@ fn sending_from_a_slot() {
     assert_eq!((slot, chan.recv()), (None, Some(3)));
 }
 
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn sending_on_a_closed_channel() {
+/// What a panic says, and that it is one of the runtime's.
+#[track_caller]
+fn says<T>(text: &str, f: impl FnOnce() -> T) {
+    match recover(f) {
+        Ok(_) => panic!("no panic: {text}"),
+        Err(panic) => {
+            assert_eq!((panic.to_string(), panic.is_runtime_error()), (text.into(), true))
+        }
+    }
+}
+
+const SEND: &str = "send on closed channel";
+
+#[burrow::test]
+fn misuse_panics_and_can_be_recovered() {
     // covers: C40, C47
+    let live = Arc::new(AtomicU32::new(0));
     let chan = Chan::new(1);
+    chan.send(Live::new(&live));
     chan.close();
-    chan.send(1);
+    for _ in 0..3 {
+        says(SEND, || chan.send(Live::new(&live)));
+        says("close of closed channel", || chan.close());
+    }
+    // No lock is left behind, and nothing else.
+    assert_eq!((chan.len(), live.load(Ordering::Relaxed)), (1, 1));
+    assert!(chan.recv().is_some() && chan.recv().is_none());
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+    says("close of nil channel", || Chan::<u32>::nil().close());
+    says("makechan: size out of range", || Chan::<u64>::new(usize::MAX / 4));
+    says("makechan: size out of range", || Chan::<u64>::new(1 << 58));
+    let mut slot = Some(Live::new(&live));
+    says(SEND, || chan.send_from(&mut slot));
+    assert!(slot.is_some() && live.load(Ordering::Relaxed) == 1);
+    assert!(recover(|| Chan::<u32>::new(1).send_from(&mut None)).is_err());
 }
 
-#[burrow::test(should_panic = "panic: send on closed channel")]
-fn closing_panics_a_waiting_sender() {
+#[burrow::test]
+fn closing_panics_waiting_senders() {
     // covers: C40
-    let chan = Chan::new(0);
-    let closes = chan.clone();
-    go(move || {
-        (0..5).for_each(|_| runtime::gosched());
-        closes.close();
-    });
-    chan.send(1);
-}
-
-#[burrow::test(should_panic = "panic: close of closed channel")]
-fn closing_twice() {
-    // covers: C40, C47
-    let chan = Chan::<u32>::new(0);
+    let live = Arc::new(AtomicU32::new(0));
+    let (chan, done) = (Chan::new(0), Chan::new(3));
+    for _ in 0..3 {
+        let (out, done, live) = (chan.clone(), done.clone(), live.clone());
+        go_and_park(WaitReason::ChanSend, move || {
+            says(SEND, || out.send(Live::new(&live)));
+            done.send(());
+        });
+    }
+    assert_eq!(live.load(Ordering::Relaxed), 3);
     chan.close();
-    chan.close();
+    assert_eq!(done.iter().take(3).count(), 3);
+    assert_eq!(live.load(Ordering::Relaxed), 0);
 }
 
-#[burrow::test(should_panic = "panic: close of nil channel")]
-fn closing_nil() {
-    // covers: C40, C47
-    Chan::<u32>::nil().close();
-}
+/// A way to receive from a channel, and one to send a value on it.
+type Receive = fn(&Chan<u32>) -> Option<u32>;
+type Send = fn(&Chan<u32>, u32);
 
-#[burrow::test(should_panic = "panic: makechan: size out of range")]
-fn a_buffer_larger_than_memory() {
-    // covers: C47
-    drop(Chan::<u64>::new(usize::MAX / 4));
+/// Directly, by a select of one and by a select of two.
+#[burrow::test]
+fn closed_channels_behave_alike_by_all_ways() {
+    // covers: C40
+    let receive: [Receive; 5] = [
+        |c| c.recv(),
+        |c| c.iter().next(),
+        |c| select! { v = c.recv() => v },
+        |c| select! { v = c.recv() => v, v = Chan::nil().recv() => v },
+        |c| select! { v = c.recv() => v, default => panic!("a closed channel is ready") },
+    ];
+    let send: [Send; 5] = [
+        |c, v| c.send(v),
+        |c, v| c.send_from(&mut Some(v)),
+        |c, v| select! { c.send(v) => {} },
+        |c, v| select! { c.send(v) => {}, v = Chan::<u32>::nil().recv() => drop(v.map(Box::new)) },
+        |c, v| select! { c.send(v) => {}, default => panic!("a closed channel is ready") },
+    ];
+    for cap in [0, 2] {
+        for receive in receive {
+            let chan = Chan::new(cap);
+            if cap > 0 {
+                chan.send(7);
+            }
+            chan.close();
+            assert!(cap == 0 || receive(&chan) == Some(7));
+            assert!((0..3).all(|_| receive(&chan).is_none()));
+            for send in send {
+                says(SEND, || send(&chan, 1));
+            }
+            assert!(matches!(chan.try_send(1), Err(TrySendError::Closed(1))));
+            says("close of closed channel", || chan.close());
+            assert_eq!((chan.len(), receive(&chan)), (0, None));
+        }
+    }
 }

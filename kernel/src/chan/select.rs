@@ -25,6 +25,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{NonNull, null_mut};
 
 use crate::g::{self, G};
+use crate::panic::runtime_error;
 use crate::sched::WaitReason;
 use crate::sched::park::{gopark, gopark_forever, goready};
 use crate::sync::{Pinned, pin};
@@ -136,15 +137,9 @@ pub(super) unsafe fn selectgo(
     // SAFETY: the caller's case.
     let case = unsafe { case.as_ref() };
     if case.dir == Dir::Send && case.outcome == Some(Outcome::Closed) {
-        send_on_closed();
+        runtime_error("send on closed channel");
     }
     Some(usize::from(case.index))
-}
-
-#[cold]
-#[inline(never)]
-fn send_on_closed() -> ! {
-    panic!("send on closed channel");
 }
 
 /// A case that can proceed, as seen under its channel's lock.
@@ -239,7 +234,7 @@ unsafe fn finish(mut case: Case, found: Found) -> usize {
         Found::Closed => {
             case.outcome = Some(Outcome::Closed);
             if case.dir == Dir::Send {
-                send_on_closed();
+                runtime_error("send on closed channel");
             }
         }
     }
