@@ -3,5 +3,6 @@
 mod anchors;
 mod coverage;
 mod layering;
+mod misuse;
 mod sizes;
 mod sources;

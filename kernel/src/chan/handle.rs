@@ -8,6 +8,7 @@ use super::close::closechan;
 use super::hchan::{Core, Hchan};
 use super::recv::chanrecv;
 use super::select::case::{RecvCase, SendCase, SendFromCase};
+use super::select::{Receiver, Sender};
 use super::send::chansend;
 use super::{IntoIter, Iter, Mode, TryRecvError, TrySendError};
 
@@ -224,6 +225,37 @@ macro_rules! receiving {
             }
         }
     };
+}
+
+/// What `select!` calls on a handle of the wrong direction: it cannot be called, and the compiler
+/// says why in the words of [`Sender`] and [`Receiver`].
+impl<T> RecvChan<T> {
+    #[doc(hidden)]
+    pub fn select_send<V>(&self, _: V) -> SendCase<'_, T>
+    where
+        Self: Sender,
+    {
+        unreachable!("no receiving handle is a sender")
+    }
+
+    #[doc(hidden)]
+    pub fn select_send_from<V>(&self, _: V) -> SendFromCase<'_, T>
+    where
+        Self: Sender,
+    {
+        unreachable!("no receiving handle is a sender")
+    }
+}
+
+/// As for [`RecvChan`].
+impl<T> SendChan<T> {
+    #[doc(hidden)]
+    pub fn select_recv(&self) -> RecvCase<'_, T>
+    where
+        Self: Receiver,
+    {
+        unreachable!("no sending handle is a receiver")
+    }
 }
 
 macro_rules! view {

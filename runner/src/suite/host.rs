@@ -24,7 +24,8 @@ pub fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     ]);
     judge("unit tests", units, tally)?;
     // Apart from the images of the same package, which only link for bare metal.
-    judge("checks", Cargo::new(workspace).args(["test", "-p", "burrow-tests", "--lib"]), tally)?;
+    let checks = ["test", "-p", "burrow-tests", "--lib", "--", "--include-ignored"];
+    judge("checks", Cargo::new(workspace).args(checks), tally)?;
     let models = Cargo::new(workspace)
         .args(["test", "-p", "burrow-kernel", "--test", "loom_*", "--release"])
         .env("RUSTFLAGS", "--cfg loom")
