@@ -17,7 +17,7 @@ use burrow::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering
 use burrow_arch::context::{self, Context};
 use burrow_arch::trap::{self, TrapFrame, Upcalls};
 use burrow_arch::{clock, timer};
-use burrow_tests::arch::hold_over_calls;
+use burrow_tests::arch::{hold_over_calls, kept_core_bases};
 use burrow_tests::wait::{preemptions, until};
 use core::hint::black_box;
 
@@ -277,6 +277,16 @@ fn cores_change_in_the_middle() {
     STOP.store(true, Ordering::Relaxed);
     others.wait();
     assert_eq!(moves.load(Ordering::Relaxed), 25);
+}
+
+/// Nowhere does code hold on to the base of its core's data, which it could use on another core.
+#[burrow::test]
+fn no_base_of_a_core_is_kept() {
+    // covers: H17
+    let range = image::tables().text;
+    // SAFETY: the image's text.
+    let text = unsafe { core::slice::from_raw_parts(range.start as *const u8, range.len()) };
+    assert_eq!(kept_core_bases(text), [0; 0]);
 }
 
 /// Many goroutines throw and catch without a pause, and are preempted wherever they are.

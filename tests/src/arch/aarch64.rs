@@ -181,6 +181,22 @@ unsafe extern "C" fn call_holding(
     )
 }
 
+/// See [`super::kept_core_bases`]: `mrs x, tpidr_el0` without `ldr x, [x, ..]` right behind it.
+pub fn kept_core_bases(text: &[u8]) -> alloc::vec::Vec<usize> {
+    const MRS_TPIDR_EL0: u32 = 0xd53b_d040;
+    const LDR: u32 = 0xf940_0000;
+    let word = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_le_bytes);
+    let is_kept = |pair: &[u8]| {
+        let (first, second) = (word(&pair[..4]), word(&pair[4..]));
+        let register = first & 31;
+        // The offset is the load's own business.
+        let used_up = LDR | register << 5 | register;
+        first & !31 == MRS_TPIDR_EL0 && second & !(0xfff << 10) != used_up
+    };
+    let pairs = text.windows(8).step_by(4).enumerate();
+    pairs.filter(|(_, pair)| is_kept(pair)).map(|(index, _)| index * 4).collect()
+}
+
 /// See [`super::flow`].
 pub fn flow(pc: usize) -> Flow {
     // SAFETY: text, which can be read.

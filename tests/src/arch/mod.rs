@@ -34,6 +34,10 @@ pub enum Flow {
     Other,
 }
 
+/// Where in that text the base of per-core data is put into a general register and may stay there.
+/// What the kernel reads through it is read in one go, each time anew (law 15).
+pub use imp::kept_core_bases;
+
 /// Different words for each seed and place.
 fn pattern(seed: u64, place: u64) -> u64 {
     let mut word =

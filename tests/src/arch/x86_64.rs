@@ -207,6 +207,13 @@ unsafe extern "C" fn call_holding(
     )
 }
 
+/// See [`super::kept_core_bases`]: by `rdgsbase`; accesses through GS leave no base behind.
+pub fn kept_core_bases(text: &[u8]) -> alloc::vec::Vec<usize> {
+    let is_rdgsbase = |bytes: &[u8]| matches!(bytes, [0xf3, 0x48 | 0x49, 0x0f, 0xae, 0xc8..=0xcf]);
+    let found = text.windows(5).enumerate().filter(|(_, bytes)| is_rdgsbase(bytes));
+    found.map(|(at, _)| at).collect()
+}
+
 /// See [`super::flow`].
 pub fn flow(pc: usize) -> Flow {
     // SAFETY: text, which can be read; an instruction that was just executed is all there.
