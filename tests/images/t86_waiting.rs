@@ -39,6 +39,35 @@ fn a_semaphore_of_one_excludes() {
     assert!(ONE.try_acquire(1) && !ONE.try_acquire(1));
 }
 
+#[burrow::test]
+fn a_barrier_is_used_over_and_over() {
+    // covers: X10
+    static BEFORE: AtomicUsize = AtomicUsize::new(0);
+    static AFTER: AtomicUsize = AtomicUsize::new(0);
+    let (ready, released) = (WaitGroup::new(), WaitGroup::new());
+    for round in 1..=50 {
+        // At once: those of the round before may not have returned yet.
+        ready.add(16);
+        released.add(1);
+        for _ in 0..16 {
+            let (ready, released) = (ready.clone(), released.clone());
+            go(move || {
+                BEFORE.fetch_add(1, Ordering::Relaxed);
+                ready.done();
+                released.wait();
+                assert!(BEFORE.load(Ordering::Relaxed) >= round * 16);
+                AFTER.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        ready.wait();
+        assert_eq!(BEFORE.load(Ordering::Relaxed), round * 16);
+        // Nobody has passed, but for those of the rounds before.
+        assert!(AFTER.load(Ordering::Relaxed) <= (round - 1) * 16);
+        released.done();
+    }
+    until(|| AFTER.load(Ordering::Relaxed) == 50 * 16);
+}
+
 /// A condition whose waiters count themselves in and out.
 struct Room {
     inside: Mutex<(u32, u32)>,

@@ -26,8 +26,8 @@ impl WaitGroup {
         self.group.done();
     }
 
-    /// Parks until the count is 0. Panics with
-    /// `sync: WaitGroup is reused before previous Wait has returned`.
+    /// Parks until the count is 0. The group may be used again at once: Go's
+    /// `sync: WaitGroup is reused before previous Wait has returned` does not happen.
     pub fn wait(&self) {
         self.group.wait();
     }

@@ -2,13 +2,20 @@
 //!
 //! One word holds the counter (upper half) and the number of waiters (lower half), so that `add`
 //! and `done` are one atomic addition. Whoever brings the counter to zero releases the waiters.
+//!
+//! Differs from Go: waiters register and queue under one lock, and who releases takes the whole queue.
+//! So nobody can take the wake-up of another one, and a group may be used again before those that
+//! waited have returned, which Go calls a misuse.
 
 use alloc::sync::Arc;
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::sema::Sema;
+use super::sudog::{self, Sudog};
+use super::{Rank, SpinLock};
+use crate::queue::list::List;
 use crate::sched::WaitReason;
+use crate::sched::park::goparkunlock;
 
 /// Waits for a number of things to be done. Clones are the same group. Go: `*sync.WaitGroup`.
 #[derive(Clone, Default)]
@@ -16,11 +23,18 @@ pub struct WaitGroup {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
-    /// Counter in the upper 32 bits, waiters in the lower.
+    /// Counter in the upper 32 bits, waiters in the lower: as many as there are in the queue when its
+    /// lock is free.
     state: AtomicU64,
-    sema: Sema,
+    queue: SpinLock<List<Sudog>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let queue = SpinLock::new(Rank::Channel, List::new());
+        Self { state: AtomicU64::new(0), queue }
+    }
 }
 
 fn counter(state: u64) -> i32 {
@@ -41,8 +55,8 @@ impl WaitGroup {
     /// `sync: WaitGroup misuse: Add called concurrently with Wait`.
     pub fn add(&self, delta: isize) {
         let change = (delta as u64) << 32;
-        // AcqRel: what was done before `done` is seen by who is released (pairs with the load in
-        // `wait`, and through the semaphore with its return).
+        // AcqRel: what was done before `done` is seen by who is released (pairs with the loads in
+        // `wait`, and through the queue's lock with its return).
         let state = self.shared.state.fetch_add(change, Ordering::AcqRel).wrapping_add(change);
         let count = counter(state);
         if count < 0 {
@@ -55,20 +69,18 @@ impl WaitGroup {
             panic!("sync: WaitGroup misuse: Add called concurrently with Wait");
         }
         if count == 0 {
-            self.release_all(state);
+            self.release_all();
         }
     }
 
-    /// The counter has just become 0 with waiters registered: nobody may change the word now, by
-    /// the rules of use, so that any change is a misuse.
+    /// The counter has just become 0 with waiters registered.
     #[cold]
-    fn release_all(&self, state: u64) {
-        if self.shared.state.swap(0, Ordering::AcqRel) != state {
-            panic!("sync: WaitGroup misuse: Add called concurrently with Wait");
-        }
-        for _ in 0..waiters(state) {
-            self.shared.sema.release();
-        }
+    fn release_all(&self) {
+        let mut held = self.shared.queue.lock();
+        let waiters = core::mem::take(&mut *held);
+        self.shared.state.fetch_sub(waiters.len() as u64, Ordering::Relaxed);
+        drop(held);
+        sudog::ready_all(waiters);
     }
 
     /// `add(-1)`.
@@ -76,11 +88,17 @@ impl WaitGroup {
         self.add(-1);
     }
 
-    /// Parks until the count is 0. Panics with
-    /// `sync: WaitGroup is reused before previous Wait has returned`.
+    /// Parks until the count is 0.
     pub fn wait(&self) {
+        // Acquire, here and below: pairs with the addition of the last `done`.
+        if counter(self.shared.state.load(Ordering::Acquire)) != 0 {
+            self.wait_slow();
+        }
+    }
+
+    fn wait_slow(&self) {
         let state = &self.shared.state;
-        // Acquire: pairs with the addition of the last `done`.
+        let mut held = self.shared.queue.lock();
         let mut seen = state.load(Ordering::Acquire);
         loop {
             if counter(seen) == 0 {
@@ -92,10 +110,10 @@ impl WaitGroup {
                 Err(now) => seen = now,
             }
         }
-        self.shared.sema.acquire(WaitReason::WaitGroupWait);
-        if state.load(Ordering::Acquire) != 0 {
-            panic!("sync: WaitGroup is reused before previous Wait has returned");
-        }
+        let sudog = Sudog::new(held.pinned().g(), 0);
+        // SAFETY: the sudog stays in this frame until it has been taken off and we were readied.
+        unsafe { held.push_back(sudog.as_item()) };
+        goparkunlock(held, WaitReason::WaitGroupWait);
     }
 }
 
