@@ -16,32 +16,30 @@ use crate::panic::{image, throw};
 /// Rows for all cores: 512, more than the frames that panics commonly pass.
 static ROWS: Cache<128> = Cache::new();
 
-/// What is thrown. Rust's part follows it in memory: who catches it knows its own by the class.
-#[repr(C, align(16))]
+/// The beginning of what is thrown; the rest is the business of who throws and catches.
+///
+/// Differs from the ABI: nothing else. Its exceptions tell how to free them, for code in other
+/// languages that catches, and keep words for unwinders that do not find their way twice.
+#[repr(C)]
 pub struct Exception {
     /// Says what kind of exception it is.
     pub class: u64,
-    /// Frees it; for who catches exceptions that are not its own.
-    pub cleanup: Option<unsafe extern "C" fn(Reason, *mut Exception)>,
-    /// The unwinder's. Ours needs none.
-    private: [usize; 2],
 }
 
 impl Exception {
-    /// An exception that nobody else frees.
+    /// The beginning of an exception of that kind.
     pub const fn new(class: u64) -> Self {
-        Self { class, cleanup: None, private: [0; 2] }
+        Self { class }
     }
 }
 
-/// Why nothing was raised: the ABI's codes.
+/// Why nothing was raised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C)]
 pub enum Reason {
     /// A frame on the way cannot be unwound.
-    FatalPhase1 = 3,
+    FatalPhase1,
     /// Nobody catches.
-    EndOfStack = 5,
+    EndOfStack,
 }
 
 /// Unwinds to the next frame that catches, which gets the exception. Comes back only if there is
@@ -57,16 +55,6 @@ pub unsafe fn raise(exception: *mut Exception) -> Reason {
     unsafe { row(frame.pc).step(&mut frame) };
     // SAFETY: the frame of who called us; the exception by the caller's promise.
     unsafe { from(frame, exception) }
-}
-
-/// [`raise`] under the name of the ABI.
-///
-/// # Safety
-/// As for [`raise`].
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn _Unwind_RaiseException(exception: *mut Exception) -> Reason {
-    // SAFETY: the caller's promise.
-    unsafe { raise(exception) }
 }
 
 /// The compiler's call at the end of every clean-up.
