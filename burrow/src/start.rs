@@ -16,6 +16,7 @@ fn __burrow_start() -> u8 {
     // A program with tests among its code runs them instead of main when the command line says so.
     let run = if env::var("test").is_ok() && test::are_there() { test::run } else { __burrow_main };
     let code = run().code();
+    burrow_kernel::panic::wait_for_report();
     crate::runtime::run_hooks();
     code
 }

@@ -202,9 +202,7 @@ fn main_goroutine() {
     if let Some(machine) = machine() {
         machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
     }
-    let code = __burrow_start();
-    panic::wait_for_report();
-    exit(code.into())
+    exit(__burrow_start().into())
 }
 
 /// No driver has asked for this interrupt.

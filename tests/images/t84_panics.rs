@@ -2,6 +2,8 @@
 #![no_std]
 #![no_main]
 
+use core::hint::black_box;
+
 use burrow::panic::panic_display;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
@@ -128,4 +130,212 @@ fn main_waits_for_the_report() {
         panic!("crash");
     });
     group.wait();
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: 8\n\tpanic: -8\n\tpanic: true\n\tpanic: test\n\tpanic: owned\n\t\
+               panic: +8.000000e+000\n\tpanic: -1.500000e-003\n\tpanic: xxxsaid\n\t\
+               panic: one\n\ttwo\n\tpanic: runtime error: index out of range [5] with length 3\n\t\
+               panic: (t84_panics::Odd) 0x"
+)]
+fn values_of_all_kinds() {
+    // covers: P51
+    defer! { panic_any(Odd(1)) }
+    defer! { black_box([1, 2, 3][black_box(5)]); }
+    defer! { panic!("one\ntwo") }
+    defer! { panic_display(Says("said")) }
+    defer! { panic_any(-0.0015_f64) }
+    defer! { panic_any(8.0_f32) }
+    defer! { panic_any(String::from("owned")) }
+    defer! { panic_any("test") }
+    defer! { panic_any(true) }
+    defer! { panic_any(-8_i64) }
+    panic_any(8);
+}
+
+struct Odd(#[expect(dead_code, reason = "has an address")] u64);
+
+/// A value whose text panics.
+struct Refuses<T>(T);
+
+impl<T: Copy + Send + 'static> core::fmt::Display for Refuses<T> {
+    fn fmt(&self, _: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        panic_any(self.0)
+    }
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: panic while printing panic value: no\n\ngoroutine"
+)]
+fn a_text_that_panics() {
+    // covers: P43
+    panic_display(Refuses("no"));
+}
+
+#[burrow::test(exit = 2, console = "fatal error: panic while printing panic value: type i32\n")]
+fn a_text_that_panics_with_a_number() {
+    // covers: P43
+    panic_display(Refuses(1_i32));
+}
+
+#[burrow::test(exit = 0, console = "caught no\nthe text is not asked for\n")]
+fn a_text_that_nobody_asks_for() {
+    let caught = recover(|| panic_display(Refuses("no"))).map(|()| 0);
+    assert!(caught.as_ref().is_err_and(|panic| panic.is::<Refuses<&str>>()));
+    // Who asks for it recovers what it does.
+    println!("caught {}", recover(|| caught.unwrap_err().to_string()).unwrap_err());
+    println!("the text is not asked for");
+}
+
+struct Drops;
+
+impl Drop for Drops {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: first\n\tpanic: in a drop\nfatal error: panic during panic\n\ngoroutine 1 "
+)]
+fn a_drop_that_panics_while_unwinding() {
+    let _ = recover(|| {
+        let _drops = Drops;
+        panic!("first");
+    });
+}
+
+#[burrow::test(exit = 2, console = "panic: in a drop\n\ngoroutine 1 [running]:\n")]
+fn a_drop_that_panics_by_itself() {
+    assert_eq!(recover(|| drop(Drops)).unwrap_err().to_string(), "in a drop");
+    let _drops = Drops;
+}
+
+extern "C" fn cannot_unwind() {
+    panic!("on its way out");
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: on its way out\nfatal error: panic in a function that cannot unwind\n"
+)]
+fn a_function_that_cannot_be_unwound() {
+    let _ = recover(|| cannot_unwind());
+}
+
+#[burrow::test(exit = 2, console = "panic: nobody joins\n\ngoroutine …\ncreated by t84_panics::")]
+fn a_panic_that_nobody_will_join() {
+    let never = Chan::<()>::new(0);
+    let gone = Chan::<()>::new(0);
+    let wait = gone.clone();
+    drop(spawn(move || {
+        wait.recv();
+        panic!("nobody joins");
+    }));
+    gone.close();
+    never.recv();
+}
+
+#[burrow::test(exit = 2, console = "panic: handed on [recovered, repanicked]\n\ngoroutine 1 ")]
+fn a_joined_panic_goes_on() {
+    let failed = spawn(|| panic!("handed on")).join().map(|()| 0);
+    resume_panic(failed.unwrap_err().into_panic().unwrap());
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: held [recovered]\n\tpanic: again [recovered, repanicked]\n\tpanic: last\n\n"
+)]
+fn held_resumed_and_new_panics_in_order() {
+    let _held = recover(|| panic!("held")).map(|()| 0).unwrap_err();
+    let _gone = recover(|| panic!("let go")).map(|()| 0).map_err(drop);
+    let again = recover(|| panic!("again")).map(|()| 0).unwrap_err();
+    defer! { panic!("last") }
+    resume_panic(again);
+}
+
+#[burrow::test(exit = 2, console = "panic: stays\n\ngoroutine …::stays_deferred(...)\n\t")]
+fn a_panic_during_goexit_shows_who_exited() {
+    // covers: P35
+    stays_deferred();
+}
+
+#[inline(never)]
+fn stays_deferred() {
+    let _ = recover(|| ());
+    defer! { panic!("stays") }
+    runtime::goexit();
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "deferred\nowned\nfatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"
+)]
+fn goexit_of_main_drops_all_and_others_go_on() {
+    struct Says;
+    impl Drop for Says {
+        fn drop(&mut self) {
+            println!("owned");
+        }
+    }
+    let _owned = Says;
+    defer! { println!("deferred") }
+    go(|| (0..3).for_each(|_| runtime::gosched()));
+    runtime::goexit();
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: runtime error: invalid memory address or nil pointer dereference\n\
+               [signal SIGSEGV: segmentation violation code=…addr=0x10 pc=0x…]\n\n\
+               goroutine 1 [running]:\n…t84_panics::a_bad_access(...)"
+)]
+fn a_bad_access() {
+    // SAFETY: nothing is mapped there, which is what is tested.
+    unsafe { burrow::panic::load(black_box(16 as *const u64)) };
+    black_box(0);
+}
+
+#[inline(never)]
+#[allow(unconditional_recursion)]
+fn overflows(depth: usize) -> usize {
+    let frame = black_box([depth; 64]);
+    overflows(depth + 1) + frame[depth % 2]
+}
+
+#[burrow::test(exit = 2, console = "fatal error: stack overflow\n")]
+fn what_is_kept_for_panics_is_kept_after_one() {
+    let small = Builder::new().max_stack(256 << 10).spawn(|| {
+        let _ = recover(|| panic!("before"));
+        let _ = recover(|| overflows(0));
+    });
+    let _ = small.join();
+}
+
+#[inline(never)]
+fn nearly_overflows(depth: usize) -> usize {
+    let frame = black_box([depth; 64]);
+    if depth == 0 { panic!("deep down") } else { nearly_overflows(depth - 1) + frame[depth % 2] }
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "panic: deep down\n\ngoroutine 1 [running]:\n…\n...401 frames elided...\n"
+)]
+fn a_deep_panic_loses_its_middle() {
+    let keeps = Cleans;
+    black_box(nearly_overflows(500));
+    drop(keeps);
+}
+
+/// Something to drop on the way, so that the stack is unwound.
+struct Cleans;
+
+impl Drop for Cleans {
+    fn drop(&mut self) {
+        black_box(0);
+    }
 }

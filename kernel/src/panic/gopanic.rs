@@ -32,7 +32,7 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 fn panicked(info: &PanicInfo<'_>) -> ! {
     check(&info.message());
     if !info.can_unwind() {
-        end(&info.message(), Blame::Panic, None);
+        cannot_unwind(&info.message());
     }
     let location = info.location().map(for_ever);
     let message = info.message();
@@ -44,6 +44,16 @@ fn panicked(info: &PanicInfo<'_>) -> ! {
         None => formatted(&message, location),
     };
     chain::raise(Arc::new(record), false)
+}
+
+/// The compiler's own panics, where a drop panics while something unwinds and where that comes to a
+/// function that cannot be unwound, and of checks for what must not be.
+#[cold]
+fn cannot_unwind(message: &PanicMessage<'_>) -> ! {
+    match message.as_str().filter(|text| text.starts_with("panic in a ")) {
+        Some(text) if chain::is_panicking() => super::uncaught::fatal(text),
+        _ => end(message, Blame::Panic, None),
+    }
 }
 
 /// With a message that has to be made.

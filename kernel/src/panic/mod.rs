@@ -63,7 +63,7 @@ pub use fatal::{fatal, throw};
 #[cfg(target_os = "none")]
 pub use gopanic::runtime_error;
 #[cfg(target_os = "none")]
-pub(crate) use uncaught::wait_for_report;
+pub use uncaught::wait_for_report;
 
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};

@@ -41,7 +41,7 @@ pub(super) fn defers_end() {
 }
 
 /// Main has returned: lets panics that are on their way be told first. Go: in `main`.
-pub(crate) fn wait_for_report() {
+pub fn wait_for_report() {
     for _ in 0..1000 {
         if RUNNING_DEFERS.load(Ordering::Relaxed) == 0 {
             break;
