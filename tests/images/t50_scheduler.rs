@@ -213,21 +213,56 @@ fn a_ping_pong_does_not_starve_the_queue() {
     assert!(waits[10] < Duration::from_millis(500), "{waits:?}");
 }
 
-/// Yields of two goroutines on a machine that is otherwise idle do not wake the world each time.
+/// Yields of as many goroutines as there are cores, and of one alone, do not wake a core each time.
 #[burrow::test]
 fn yielding_does_not_wake_everybody() {
     // covers: H07, H28
     const YIELDS: u64 = 5_000;
-    let wakeups = || -> u64 { runtime::p_stats().iter().map(|p| p.wakeups).sum() };
-    let before = wakeups();
-    let both = WaitGroup::new();
-    for _ in 0..2 {
-        both.go(|| (0..YIELDS).for_each(|_| runtime::gosched()));
+    for goroutines in [1, runtime::gomaxprocs(0) as u64] {
+        let wakeups = || -> u64 { runtime::p_stats().iter().map(|p| p.wakeups).sum() };
+        let before = wakeups();
+        let all = WaitGroup::new();
+        for _ in 0..goroutines {
+            all.go(|| (0..YIELDS).for_each(|_| runtime::gosched()));
+        }
+        all.wait();
+        let woken = wakeups() - before;
+        println!("{woken} wake-ups for {} yields", goroutines * YIELDS);
+        // Cores that have just run out of work look on for a while and meet the yields of others.
+        assert!(woken <= goroutines * YIELDS / 2, "wake-ups for most yields: {woken}");
     }
-    both.wait();
-    let woken = wakeups() - before;
-    println!("{woken} wake-ups for {} yields", 2 * YIELDS);
-    assert!(woken <= 2 * YIELDS, "more wake-ups than yields: {woken}");
+}
+
+/// A goroutine that only yields does not keep others from their turns, nor they it.
+#[burrow::test]
+fn a_loop_of_yields_starves_nobody() {
+    // covers: H07
+    let stop = Arc::new(AtomicBool::new(false));
+    let yields = Arc::new(AtomicUsize::new(0));
+    let group = WaitGroup::new();
+    for _ in 0..runtime::gomaxprocs(0) {
+        let (stop, yields) = (stop.clone(), yields.clone());
+        group.go(move || {
+            while !stop.load(Ordering::Relaxed) {
+                yields.fetch_add(1, Ordering::Relaxed);
+                runtime::gosched();
+            }
+        });
+    }
+    // Each of these starts in a local queue, behind goroutines that come by the global one.
+    for round in 0..200 {
+        let (there, back) = (Chan::new(0), Chan::new(0));
+        let (ping, pong) = (there.clone(), back.clone());
+        go(move || pong.send(ping.recv()));
+        there.send(round);
+        assert_eq!(back.recv(), Some(Some(round)));
+    }
+    let seen = yields.load(Ordering::Relaxed);
+    while yields.load(Ordering::Relaxed) < seen + 100 {
+        runtime::gosched();
+    }
+    stop.store(true, Ordering::Relaxed);
+    group.wait();
 }
 
 /// Handing values over within a core wakes nobody else for each of them.

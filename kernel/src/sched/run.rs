@@ -167,7 +167,10 @@ fn goschedimpl(m: &'static M, g: &'static G) {
     g.casgstatus(Status::Running, Status::Runnable);
     SCHED.lock.lock().globrunqput(g);
     super::tick::need(m.p());
-    if SCHED.main_started.load(core::sync::atomic::Ordering::Relaxed) {
+    // Differs from Go, which wakes a P even when nothing else is there: then this P comes back to
+    // the goroutine at once, and a loop of yields would send it around all cores.
+    let alone = SCHED.runqsize() == 1 && m.p().runq.is_empty();
+    if !alone && SCHED.main_started.load(core::sync::atomic::Ordering::Relaxed) {
         idle::wakep(m);
     }
 }
