@@ -4,7 +4,7 @@
 
 use burrow::kernel::g::Status;
 use burrow::kernel::sched::table::user_goroutines;
-use burrow::kernel::sched::{SCHED, WaitReason};
+use burrow::kernel::sched::SCHED;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
@@ -207,15 +207,31 @@ fn idle_cores_stay_asleep() {
     assert!(wakeups() - before <= 100);
 }
 
-/// Who waits for its turn to stop the world is parked; who waits for the others says so.
+/// Who waits for its turn to stop the world is parked, and its turn comes.
 #[burrow::test]
 fn the_second_one_waits_parked() {
-    let inside = runtime::stop_the_world(|| {
-        go(|| runtime::stop_the_world(|| ()));
-        user_goroutines().filter(|g| g.status() == Status::Running).count()
+    let second = runtime::stop_the_world(|| {
+        let second = spawn(|| runtime::stop_the_world(|| ()));
+        let running = user_goroutines().filter(|g| g.status() == Status::Running).count();
+        assert_eq!(running, 1);
+        second
     });
-    assert_eq!(inside, 1);
-    until(|| !user_goroutines().any(|g| g.wait_reason() == WaitReason::Semacquire));
+    second.join().unwrap();
+    let (entered, leave) = (Chan::new(0), Chan::<()>::new(0));
+    let (says, waits) = (entered.clone(), leave.clone());
+    // Parked for it while somebody else has it, so that it must get it from that one.
+    let first = spawn(move || {
+        says.send(());
+        waits.recv();
+        runtime::stop_the_world(|| ());
+    });
+    entered.recv();
+    let second = runtime::stop_the_world(|| {
+        leave.close();
+        spawn(|| runtime::stop_the_world(|| ()))
+    });
+    first.join().unwrap();
+    second.join().unwrap();
 }
 
 /// Kernel code that holds off preemption is waited for.
