@@ -9,11 +9,15 @@
 //! A program with a main of its own may have cases too: the word `test=` on the command line (or
 //! `test=NAME`) runs them instead of main.
 
+mod leaks;
+
 use core::slice;
 
 use crate::goroutine::{Builder, JoinError};
 use crate::runtime::{self, ExitCode};
 use crate::{env, println};
+
+pub use leaks::keeps;
 
 /// One test.
 #[derive(Debug)]
@@ -150,6 +154,7 @@ impl Case {
         if env::var("verbose").is_ok() {
             println!("running {}", self.short());
         }
+        let before = leaks::Before::new();
         let result = Builder::new().name(self.name).spawn(self.run).join();
         let (word, verdict) = match &result {
             Ok(ExitCode::SUCCESS) => ("ok", Verdict::Passed),
@@ -161,6 +166,15 @@ impl Case {
                 None => println!("panic: {panic}"),
             }
         }
+        // What it panicked with counts as left behind no longer than it is needed.
+        drop(result);
+        let (word, verdict) = match before.compare() {
+            Ok(()) => (word, verdict),
+            Err(wrong) => {
+                println!("{}: {wrong}", self.short());
+                ("FAILED", Verdict::Failed)
+            }
+        };
         println!("test {} ... {word}", self.short());
         Some(verdict)
     }

@@ -58,6 +58,8 @@ fn a_spinner_that_yields_sees_a_later_send() {
 /// The owner moves an item between `runnext` and the ring while another core looks: never empty.
 #[burrow::test(smp = 2)]
 fn a_queue_with_an_item_never_looks_empty() {
+    // Items of lock-free queues are never freed.
+    burrow::test::keeps();
     // covers: S20
     const ROUNDS: u64 = 5_000;
     struct Shared {
@@ -99,6 +101,8 @@ fn a_queue_with_an_item_never_looks_empty() {
 /// Nodes move between two stacks on all cores; none is lost or doubled.
 #[burrow::test]
 fn lock_free_stacks_lose_nothing() {
+    // Nodes of lock-free stacks are never freed.
+    burrow::test::keeps();
     // covers: S38
     const NODES: u64 = 200;
     let stacks = Arc::new([LfStack::<Item>::new(), LfStack::new()]);

@@ -56,6 +56,8 @@ fn a_send_arm_is_spent_until_it_is_refilled() {
 
 #[burrow::test]
 fn a_select_waits() {
+    // One of its goroutines waits for ever.
+    burrow::test::keeps();
     let (a, b) = (Chan::<u32>::new(0), Chan::<Box<u32>>::new(0));
     let result = Chan::new(0);
     let (a2, b2, out) = (a.clone(), b.clone(), result.clone());

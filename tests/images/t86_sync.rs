@@ -72,6 +72,8 @@ fn a_mutex_does_not_starve_its_waiters() {
 
 #[burrow::test]
 fn a_starving_waiter_is_served_before_newcomers() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X05
     static LOCK: Mutex<Vec<u32>> = Mutex::new(Vec::new());
     let mut guard = LOCK.lock();
@@ -174,6 +176,8 @@ fn what_can_be_locked_when() {
 
 #[burrow::test]
 fn a_waiting_writer_holds_back_readers() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     static LOCK: RwLock<Vec<&str>> = RwLock::new(Vec::new());
     let reader = LOCK.read();
     go_and_park(WaitReason::RwMutexLock, || LOCK.write().push("writer"));
@@ -243,6 +247,8 @@ fn once_waits_for_who_came_first() {
 
 #[burrow::test]
 fn a_value_is_made_once() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X17
     static RUNS: AtomicU32 = AtomicU32::new(0);
     static LAZY: LazyLock<Vec<u32>> = LazyLock::new(|| {

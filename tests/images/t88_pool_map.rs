@@ -64,6 +64,8 @@ fn a_pool_drops_what_it_keeps() {
 
 #[burrow::test]
 fn a_pool_serves_all_cores() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X26
     static POOL: Pool<Box<usize>> = Pool::new(|| Box::new(usize::MAX));
     crowd(10, |id| {
@@ -276,6 +278,8 @@ fn a_missing_key_is_not_swapped() {
 
 #[burrow::test]
 fn clearing_beside_stores_leaves_nothing() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X33
     static MAP: Map<usize, usize> = Map::new();
     for _ in 0..20 {
@@ -295,6 +299,8 @@ fn clearing_beside_stores_leaves_nothing() {
 
 #[burrow::test]
 fn a_map_counts_beside_others() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X30
     static MAP: Map<u32, usize> = Map::new();
     crowd(8, |id| {
@@ -322,6 +328,8 @@ struct Pair(usize, usize);
 
 #[burrow::test]
 fn an_atomic_value_is_never_torn() {
+    // A static keeps what it was given.
+    burrow::test::keeps();
     // covers: X34
     static VALUE: AtomicValue<Pair> = AtomicValue::new();
     static SWAPPED: AtomicUsize = AtomicUsize::new(0);

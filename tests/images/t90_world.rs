@@ -3,9 +3,10 @@
 #![no_main]
 
 use burrow::kernel::g::Status;
-use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sched::SCHED;
+use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sync::pin;
+use burrow::kernel::trace::census::{self, Census};
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -254,6 +255,77 @@ fn held_off_preemption_is_waited_for() {
     OPEN.store(true, Ordering::Relaxed);
     assert!(runtime::stop_the_world(|| LEFT.load(Ordering::Relaxed)));
     holder.join().unwrap();
+}
+
+/// What is there is counted, what is gone is not: the check after each test rests on it.
+#[burrow::test]
+fn a_census_counts_what_is_there() {
+    let before = Census::take();
+    assert_eq!((before.stray, before.stacks), (0, before.stacks_owned));
+    let gate = Chan::<()>::new(0);
+    let waiting: Vec<_> = (0..5)
+        .map(|_| {
+            let gate = gate.clone();
+            spawn(move || assert_eq!(gate.recv(), None))
+        })
+        .collect();
+    let block = black_box(Box::new([0u8; 100_000]));
+    let now = Census::take();
+    assert_eq!(now.goroutines, before.goroutines + 5);
+    assert!(now.heap >= before.heap + 100_000);
+    assert_eq!((now.stray, now.stacks), (0, now.stacks_owned));
+    drop(block);
+    gate.close();
+    waiting.into_iter().for_each(|one| one.join().unwrap());
+    drop(gate);
+    until(|| {
+        let now = Census::take();
+        now.goroutines == before.goroutines && now.heap == before.heap
+    });
+}
+
+/// Every goroutine is in exactly one place, whenever one looks; and a wrong word is noticed.
+#[burrow::test]
+fn each_goroutine_is_in_one_place() {
+    STOP.store(false, Ordering::Relaxed);
+    let busy = WaitGroup::new();
+    let values = Chan::new(3);
+    for i in 0..12 {
+        let values = values.clone();
+        busy.go(move || {
+            if i % 4 == 0 {
+                runtime::lock_os_thread();
+            }
+            while !STOP.load(Ordering::Relaxed) {
+                match i % 3 {
+                    0 => drop(values.try_recv()),
+                    1 => drop(values.try_send(i)),
+                    _ => drop(spawn(runtime::gosched).join()),
+                }
+                runtime::gosched();
+            }
+        });
+    }
+    for _ in 0..50 {
+        assert_eq!(census::check(), Ok(()));
+        runtime::gosched();
+    }
+    STOP.store(true, Ordering::Relaxed);
+    busy.wait();
+    let gate = Chan::<()>::new(0);
+    let waits = gate.clone();
+    let waiter = spawn(move || assert_eq!(waits.recv(), None));
+    let id = waiter.goid();
+    let parked = || user_goroutines().find(|g| g.goid() == id && g.status() == Status::Waiting);
+    until(|| parked().is_some());
+    let g = parked().unwrap();
+    g.set_m(Some(pin().m()));
+    let wrong = census::check();
+    g.set_m(None);
+    assert_eq!(wrong, Err("a waiting goroutine thinks that it is on an M"));
+    assert_eq!(census::check(), Ok(()));
+    gate.close();
+    waiter.join().unwrap();
 }
 
 #[burrow::test(

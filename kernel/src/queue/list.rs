@@ -169,6 +169,11 @@ impl<T: Linked> Stack<T> {
         unsafe { self.list.push_front(item) };
     }
 
+    /// The items, newest first.
+    pub fn iter(&self) -> Iter<'_, T> {
+        self.list.iter()
+    }
+
     /// Takes the newest item off.
     pub fn pop(&mut self) -> Option<NonNull<T>> {
         self.list.pop_front()

@@ -43,7 +43,7 @@ pub use scavenge::{scavenge, scavenge_if_due, scavenge_tick};
 #[cfg(target_os = "none")]
 pub use shrink::{enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
-pub use slots::{alloc, free};
+pub use slots::{alloc, free, handed_out};
 
 /// Bytes of stack pages in use or waiting for [`reclaim`].
 #[cfg(target_os = "none")]

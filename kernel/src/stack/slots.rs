@@ -18,10 +18,12 @@ struct Class {
     free: usize,
     /// Slots ever handed out: the next one is new.
     made: usize,
+    /// Slots handed out and not given back.
+    out: usize,
 }
 
 static SLOTS: [SpinLock<Class>; CLASSES] =
-    [const { SpinLock::new(Rank::Stacks, Class { free: 0, made: 0 }) }; CLASSES];
+    [const { SpinLock::new(Rank::Stacks, Class { free: 0, made: 0, out: 0 }) }; CLASSES];
 
 /// A stack that may grow to `max_stack` bytes (at least 64 KiB, at most 1 GiB), its top page
 /// mapped. Nothing if memory is out. Any stack, interrupts unmasked; takes `Stacks`, `PageTables`.
@@ -33,6 +35,7 @@ pub fn alloc(max_stack: usize) -> Option<Stack> {
         let hi = slots.free;
         let link = read_link(hi);
         slots.free = link.next;
+        slots.out += 1;
         let lo = hi - geometry::slot_size(class);
         return Some(Stack { lo, hi, limit: max, shrunk: link.shrunk });
     }
@@ -42,6 +45,7 @@ pub fn alloc(max_stack: usize) -> Option<Stack> {
     let stack = Stack::slot(class, slots.made, max);
     map_top(&stack)?;
     slots.made += 1;
+    slots.out += 1;
     Some(stack)
 }
 
@@ -54,6 +58,12 @@ pub fn free(stack: Stack) {
     let mut slots = SLOTS[class].lock();
     write_link(stack.hi, Link { next: slots.free, shrunk: stack.shrunk });
     slots.free = stack.hi;
+    slots.out -= 1;
+}
+
+/// Slots of all sizes that are handed out.
+pub fn handed_out() -> usize {
+    SLOTS.iter().map(|class| class.lock().out).sum()
 }
 
 /// Maps the top page of a new slot, with its tables.
