@@ -1,4 +1,4 @@
-//! Whether a test left something behind: goroutines, Gs, stacks, heap blocks.
+//! Whether a test left something behind: goroutines, Gs, stacks, timers, heap blocks.
 //!
 //! Each test is judged by itself, so that the one that leaks is named. What it started may still be
 //! on its way out when it returns: the counts must come back within a time, and normally do at once.
@@ -48,7 +48,10 @@ impl Before {
     }
 
     fn settled(&self, now: &Census) -> bool {
-        now.goroutines <= self.0.goroutines && now.stray == 0 && now.heap <= self.0.heap
+        now.goroutines <= self.0.goroutines
+            && now.stray == 0
+            && now.timers <= self.0.timers
+            && now.heap <= self.0.heap
     }
 }
 
@@ -67,10 +70,11 @@ impl fmt::Display for Wrong {
         match self {
             Self::Left(before, now) => write!(
                 f,
-                "left behind {} goroutines, {} stray Gs, {} bytes of heap \
+                "left behind {} goroutines, {} stray Gs, {} timers, {} bytes of heap \
                  (`burrow::test::keeps()` if that is meant)",
                 now.goroutines.saturating_sub(before.goroutines),
                 now.stray,
+                now.timers.saturating_sub(before.timers),
                 now.heap.saturating_sub(before.heap),
             ),
             Self::Stacks(now) => {

@@ -89,6 +89,11 @@ impl<T: Copy> TimerHeap<T> {
         }
     }
 
+    /// Gives back the room of entries that left.
+    pub fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     /// Asks of every entry what becomes of it. Go: `adjust`, `initHeap`.
     pub fn update_all(&mut self, mut update: impl FnMut(T) -> Update) {
         let mut changed = false;

@@ -253,6 +253,16 @@ impl Timers {
         }
     }
 
+    /// Removes all zombies and gives back the room of entries that left, so that what is here can be
+    /// counted. No lock held.
+    pub fn settle(&self) {
+        let mut heap = self.lock();
+        if self.zombies.load(Ordering::Relaxed) > 0 {
+            self.follow(&mut heap);
+        }
+        heap.shrink_to_fit();
+    }
+
     /// Runs what is due, in order, until one has made a goroutine runnable; whether one has. What
     /// else is due comes after that goroutine: nobody who waits for a time queues behind others.
     /// Go: `check`, which runs all.
