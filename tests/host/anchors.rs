@@ -192,6 +192,22 @@ fn differences_from_go_are_on_the_map() {
     assert_eq!(unmapped, [""; 0], "docs/go-map.md does not name them");
 }
 
+/// The page about the language shows code that runs: that of its test image.
+#[test]
+fn the_language_is_shown_by_code_that_runs() {
+    let text = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_string()).collect::<Vec<_>>();
+    let image = lines(&text("tests/images/t97_language.rs"));
+    let page = text("docs/language.md");
+    let blocks: Vec<&str> = page.split("```rust\n").skip(1).collect();
+    assert!(blocks.len() > 5, "the search finds no code");
+    for block in blocks {
+        let block = lines(block.split("\n```").next().expect("a part"));
+        let found = image.windows(block.len()).any(|part| part == block);
+        assert!(found, "not in the image:\n{}", block.join("\n"));
+    }
+}
+
 #[test]
 fn declarations_are_told_from_uses() {
     for (line, name) in [
