@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use burrow_arch::clock;
 use burrow_arch::context::Registers;
 
 use super::chain::{Event, printing};
@@ -26,6 +27,9 @@ use crate::sched::{WaitReason, park, run};
 /// Goroutines whose panics are on their way: main's return waits for them a little. Go:
 /// `runningPanicDefers`.
 static RUNNING_DEFERS: AtomicU32 = AtomicU32::new(0);
+/// How long that is at most: a deferred function need not come to its end. Differs from Go, which
+/// gives up the core 1,000 times: here that takes no longer than an emulated core may stand still.
+const LONGEST_WAIT_NS: u64 = 1_000_000_000;
 /// A report is on its way: main's return waits for the end. Go: `panicking`.
 static REPORTING: AtomicBool = AtomicBool::new(false);
 
@@ -42,10 +46,8 @@ pub(super) fn defers_end() {
 
 /// Main has returned: lets panics that are on their way be told first. Go: in `main`.
 pub fn wait_for_report() {
-    for _ in 0..1000 {
-        if RUNNING_DEFERS.load(Ordering::Relaxed) == 0 {
-            break;
-        }
+    let until = clock::nanotime() + LONGEST_WAIT_NS;
+    while RUNNING_DEFERS.load(Ordering::Relaxed) != 0 && clock::nanotime() < until {
         run::gosched();
     }
     if REPORTING.load(Ordering::Relaxed) {
