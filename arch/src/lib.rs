@@ -16,6 +16,7 @@ mod imp;
 #[path = "host/mod.rs"]
 mod imp;
 
+pub mod calendar;
 pub mod layout;
 
 #[cfg(target_os = "none")]
@@ -221,6 +222,9 @@ pub mod clock {
     pub use crate::imp::clock::nanotime;
     /// Raw cycle or counter ticks, the cheapest clock; also counts under `-icount`.
     pub use crate::imp::clock::ticks;
+    /// What the wall clock showed when [`nanotime`] was 0, in nanoseconds since 1970 (UTC); none
+    /// where no clock device was found: `fn() -> Option<u64>`.
+    pub use crate::imp::wall::at_reset as wall_at_reset;
 }
 
 /// The core's one-shot timer.

@@ -1,5 +1,6 @@
 //! Clocks, sleeping, timers and tickers. A timer never fires early.
 
+mod system;
 mod ticker;
 mod timer;
 
@@ -7,6 +8,7 @@ use burrow_kernel::time as kernel;
 
 pub use core::time::Duration;
 pub use kernel::Instant;
+pub use system::{SystemTime, SystemTimeError, UNIX_EPOCH};
 pub use ticker::{Ticker, tick};
 pub use timer::{Timer, after, after_func};
 

@@ -5,7 +5,7 @@
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use burrow::time::after_func;
+use burrow::time::{SystemTime, UNIX_EPOCH, after_func};
 use burrow_tests::wait::until;
 
 burrow::test_main!();
@@ -27,6 +27,31 @@ fn a_sleep_is_never_short() {
     let start = Instant::now();
     sleep(Duration::ZERO);
     assert!(start.elapsed() < LATE);
+}
+
+/// The host's date, which the emulator gives to the machine's clock device.
+#[burrow::test]
+fn the_wall_clock_shows_the_date() {
+    const DAY: u64 = 24 * 3600;
+    let now = SystemTime::now();
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap();
+    println!("{} s since 1970", since_1970.as_secs());
+    assert!(since_1970.as_secs() > 50 * 365 * DAY && since_1970.as_secs() < 200 * 365 * DAY);
+    sleep(10 * MS);
+    assert!(now.elapsed().unwrap() >= 10 * MS && now.elapsed().unwrap() < LATE);
+    assert_eq!((now + MS).duration_since(now).unwrap(), MS);
+    assert_eq!(now.duration_since(now + MS).unwrap_err().duration(), MS);
+    assert!(UNIX_EPOCH.checked_sub(MS).is_none());
+}
+
+#[burrow::test]
+fn instants_are_far_from_zero() {
+    let now = Instant::now();
+    let long_ago = now - Duration::from_secs(100 * 365 * 24 * 3600);
+    assert!(long_ago < now && long_ago.elapsed() > now - long_ago);
+    assert_eq!(long_ago.duration_since(now), Duration::ZERO);
+    assert_eq!(long_ago.checked_duration_since(now), None);
+    assert!(now.checked_add(Duration::MAX).is_none() && now.checked_sub(Duration::MAX).is_none());
 }
 
 /// A preemption, an interrupt and a wake-up half way end no sleep.

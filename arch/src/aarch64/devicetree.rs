@@ -75,6 +75,13 @@ pub(super) fn controller(tree: Fdt<'static>) -> Option<Controller> {
     })
 }
 
+/// The clock device.
+pub(super) fn wall_clock(tree: Fdt<'static>) -> Option<Registers> {
+    let node = tree.root().children().find(|node| node.is_compatible("arm,pl031"))?;
+    let reg = node.reg().ok()??.next()?;
+    Some(Registers { start: PhysAddr(reg.address().ok()?), len: reg.size::<u64>().ok()? as usize })
+}
+
 /// The affinities of all cores that can be used.
 pub(super) fn cores(tree: Fdt<'static>) -> impl Iterator<Item = u64> {
     let cpus = tree.find_node("/cpus");

@@ -29,3 +29,4 @@ pub mod timer;
 pub mod trap;
 pub mod unwind;
 mod vectors;
+pub mod wall;

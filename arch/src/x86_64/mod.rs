@@ -19,6 +19,7 @@ pub mod step;
 pub mod timer;
 pub mod trap;
 pub mod unwind;
+pub mod wall;
 
 mod acpi;
 mod lapic;

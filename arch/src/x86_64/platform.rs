@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use super::{acpi, clock, lapic, startup};
+use super::{acpi, clock, lapic, startup, wall};
 use crate::layout::PhysAddr;
 use crate::platform::{Firmware, MAX_CORES, Machine};
 
@@ -35,6 +35,7 @@ pub fn init(
     lapic::init_core();
     remember(&found[..count]);
     clock::calibrate(tables.pm_timer);
+    wall::init();
     startup::prepare(start_page);
     Ok(Machine { cores: cores(), name: name() })
 }

@@ -26,6 +26,12 @@ pub fn nanotime() -> u64 {
     burrow_arch::clock::nanotime()
 }
 
+/// Nanoseconds since 1970, UTC: as the machine's clock device showed at boot, in whole seconds, and
+/// as far as [`nanotime`] has come since. Go: `walltime`.
+pub fn walltime() -> u64 {
+    burrow_arch::clock::wall_at_reset().unwrap_or(0).saturating_add(nanotime())
+}
+
 /// The time so long after now; far times are held below [`NEVER`]. Go: `when`.
 pub fn after(d: core::time::Duration) -> u64 {
     let nanos = u64::try_from(d.as_nanos()).unwrap_or(NEVER);
