@@ -33,6 +33,11 @@ impl<T> SpinLock<T> {
         Self { rank, inner: SpinMutex::new(value) }
     }
 
+    /// What it protects, while nobody else knows it.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
+    }
+
     /// Spins until the lock is free. Go: `lock`.
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let pinned = pin();

@@ -52,10 +52,10 @@ impl FuncTimer {
         let block = block(f, when);
         // SAFETY: new, and nobody else's yet.
         unsafe { (*block).timer.set_owner(block.cast_const().cast()) };
+        // SAFETY: as above; the heap is counted among the holders.
+        unsafe { Timer::start_new(&raw mut (*block).timer, Arm::Now) };
         // SAFETY: from a box.
-        let user = User(unsafe { NonNull::new_unchecked(block) });
-        user.header().timer.start(Arm::Now);
-        Self(user)
+        Self(User(unsafe { NonNull::new_unchecked(block) }))
     }
 
     /// Cancels; whether that kept it from firing.
@@ -91,13 +91,13 @@ impl Clone for FuncTimer {
     }
 }
 
-/// A block that counts a handle and the timer as users, and the users as holder. Its owner is still
-/// to be set.
+/// A block that counts a handle and the timer as users, and the users and a heap as holders. Its
+/// owner is still to be set, and its timer to be started.
 fn block<F: Fn() + Send + Sync + 'static>(f: F, when: u64) -> *mut Header {
     let header = Header {
         timer: Timer::new(&FUNC, core::ptr::null(), when, 0),
         users: AtomicUsize::new(2),
-        holders: AtomicUsize::new(1),
+        holders: AtomicUsize::new(2),
         call: call::<F>,
         drop_func: drop_func::<F>,
         free: free::<F>,

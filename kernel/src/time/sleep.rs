@@ -16,15 +16,15 @@ pub fn sleep(d: Duration) {
     }
     let this: *const G = g::current();
     // On this stack: it leaves the heap before it fires, and the goroutine is parked until then.
-    let timer = Timer::new(&SLEEP, this.cast(), super::after(d), 0);
+    let mut timer = Timer::new(&SLEEP, this.cast(), super::after(d), 0);
     // SAFETY: `start_timer` gets the timer that it is made for, alive until the goroutine is woken.
-    unsafe { gopark(Some((start_timer, (&raw const timer).cast_mut().cast())), WaitReason::Sleep) };
+    unsafe { gopark(Some((start_timer, (&raw mut timer).cast())), WaitReason::Sleep) };
 }
 
 /// Only once the goroutine is parked, or the timer might wake it before. Go: `resetForSleep`.
 unsafe fn start_timer(_: &'static G, timer: *mut ()) -> bool {
-    // SAFETY: `sleep` passed its timer.
-    unsafe { &*timer.cast::<Timer>() }.start(Arm::AtSwitch);
+    // SAFETY: `sleep` passed its timer, new, and stays in its frame until it has fired.
+    unsafe { Timer::start_new(timer.cast(), Arm::AtSwitch) };
     true
 }
 

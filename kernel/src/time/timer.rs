@@ -142,6 +142,42 @@ impl Timer {
         unsafe { (class.release)(owner) };
     }
 
+    /// Puts a new timer in this P's heap, without asking anybody: nobody else knows it, it has
+    /// a time and no channel, and its class counts the heap in already.
+    ///
+    /// No lock held.
+    ///
+    /// # Safety
+    /// As said; it stays where it is until its class is told to release it.
+    pub unsafe fn start_new(this: *mut Timer, arm: Arm) {
+        let pinned = pin();
+        let ts = &pinned.p().timers;
+        let when = {
+            // SAFETY: the caller's alone until it is in the heap.
+            let timer = unsafe { &mut *this };
+            debug_assert!(timer.class.drain.is_none());
+            *timer.astate.get_mut() = HEAPED;
+            let state = timer.state.get_mut();
+            debug_assert!(state.when != NEVER);
+            state.bits = HEAPED;
+            state.ts = Some(ts);
+            state.when
+        };
+        let mut heap = ts.lock();
+        let dead = ts.clean_last(&mut heap);
+        let earliest = when < ts.wake_time();
+        // SAFETY: the caller's, not null; from here on the heap's too.
+        ts.add(&mut heap, when, unsafe { &*this });
+        drop(heap);
+        if let Some(dead) = dead {
+            // SAFETY: it came off the heap.
+            unsafe { Self::release(dead) };
+        }
+        if earliest {
+            ts.first_changed(&pinned, when, arm);
+        }
+    }
+
     /// Puts it in this P's heap if it belongs there. Go: `maybeAdd`.
     ///
     /// With or without the channel's lock, no other.
