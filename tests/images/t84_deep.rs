@@ -242,7 +242,7 @@ fn the_world_stops_and_stacks_are_walked_during_a_panic() {
                 faults()
             } else {
                 // SAFETY: nothing is mapped there, which is what is tested.
-                unsafe { load(black_box(8 as *const u64)) }
+                unsafe { load(black_box(core::ptr::without_provenance::<u64>(8))) }
             }
         });
         assert_eq!(text(outcome), NIL);

@@ -84,6 +84,7 @@ fn sleeping_ticking_calling_later() {
 
 #[burrow::test]
 fn locks_groups_and_values_made_once() {
+    burrow::test::keeps(); // the static's value
     static SQUARES: LazyLock<Vec<u32>> = LazyLock::new(|| (0..=10).map(|n| n * n).collect());
 
     let sum = Arc::new(Mutex::new(0));
