@@ -415,6 +415,12 @@ impl G {
         crate::sched::WaitReason::from_word(self.reason.load(Ordering::Relaxed))
     }
 
+    /// The same, as a number.
+    #[inline(always)]
+    pub fn wait_reason_word(&self) -> u64 {
+        self.reason.load(Ordering::Relaxed).into()
+    }
+
     /// Given as it parks.
     #[inline(always)]
     pub fn set_wait_reason(&self, reason: crate::sched::WaitReason) {

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use crate::sched::WaitReason;
-use crate::sched::park::{gopark_forever, goparkunlock, goready};
+use crate::sched::park::{gopark_forever, goparkunlock, goready_pinned};
 
 use super::hchan::{Hchan, Held, locked};
 use super::waiter::{By, Outcome, Slot, Sudog, Waiter};
@@ -55,18 +55,18 @@ pub(super) fn chanrecv<T>(c: Option<&Hchan<T>>, mode: Mode) -> Result<T, TryRecv
 /// the sender's goes to the ring's end. Go: `recv`.
 fn recv<T>(c: &Hchan<T>, sender: Waiter, held: Held<'_>) -> T {
     if c.ring.cap() == 0 {
-        drop(held);
+        let pinned = held.unlock_pinned();
         // SAFETY: it came off the queue of senders a moment ago, and is parked until it is readied.
         let value = unsafe { sender.take() };
-        goready(sender.finish(Outcome::Moved));
+        goready_pinned(sender.finish(Outcome::Moved), pinned);
         return value;
     }
     // SAFETY: locked; senders wait only while the ring is full.
     let oldest = unsafe { c.ring.take() };
     // SAFETY: as above; there is room for the one just taken.
     unsafe { c.ring.put::<T>(sender.take()) };
-    drop(held);
-    goready(sender.finish(Outcome::Moved));
+    let pinned = held.unlock_pinned();
+    goready_pinned(sender.finish(Outcome::Moved), pinned);
     oldest
 }
 

@@ -27,8 +27,9 @@ use core::ptr::{NonNull, null_mut};
 use crate::g::{self, G};
 use crate::panic::runtime_error;
 use crate::sched::WaitReason;
-use crate::sched::park::{gopark, gopark_forever, goready};
+use crate::sched::park::{gopark, gopark_forever, goready_pinned};
 use crate::sync::{Pinned, pin};
+use crate::time::timer::Timer;
 
 use super::Mode;
 use super::hchan::{Core, Locked, locked};
@@ -112,20 +113,19 @@ pub(super) unsafe fn selectgo(
             Mode::Block => gopark_forever(WaitReason::Select),
         }
     }
-    for &case in orders.poll {
-        // SAFETY: the caller's cases; nil channels are not in the order.
-        if let Some(timer) = unsafe { chan(case) }.timer() {
-            timer.poll();
-        }
+    if orders.timed {
+        // SAFETY: the caller's cases.
+        unsafe { timers(&orders, Timer::poll) };
     }
     sellock(&orders, &pinned);
     // Pass 1.
     for &case in orders.poll {
         // SAFETY: the caller's case, whose channel is locked.
         if let Some(found) = unsafe { look(case) } {
-            selunlock(&orders, pinned);
+            // SAFETY: locked, under this pin.
+            unsafe { unlock_all(orders.lock) };
             // SAFETY: as above; what was found is this case's to finish.
-            return Some(unsafe { finish(case, found) });
+            return Some(unsafe { finish(case, found, pinned) });
         }
     }
     if mode == Mode::Poll {
@@ -212,7 +212,7 @@ fn look_send(c: &Core, elem: *mut (), locked: Locked<'_>) -> Option<Found> {
 ///
 /// # Safety
 /// The case is valid, its `elem` is what it should be, and `found` was found for it.
-unsafe fn finish(mut case: Case, found: Found) -> usize {
+unsafe fn finish(mut case: Case, found: Found, pinned: Pinned) -> usize {
     // SAFETY: in an order, so that it is valid and not nil.
     let c = unsafe { chan(case) };
     // SAFETY: the caller's own.
@@ -220,7 +220,7 @@ unsafe fn finish(mut case: Case, found: Found) -> usize {
     case.outcome = Some(Outcome::Moved);
     match found {
         Found::Moved => {}
-        Found::Served(waiter) => goready(waiter.finish(Outcome::Moved)),
+        Found::Served(waiter) => goready_pinned(waiter.finish(Outcome::Moved), pinned),
         Found::Partner(waiter) => {
             let size = c.ring.elem_size();
             match case.dir {
@@ -229,9 +229,10 @@ unsafe fn finish(mut case: Case, found: Found) -> usize {
                 // SAFETY: a receiver off the queue, parked until it is readied; `elem` moves.
                 Dir::Send => unsafe { waiter.give_from(case.elem, size) },
             }
-            goready(waiter.finish(Outcome::Moved));
+            goready_pinned(waiter.finish(Outcome::Moved), pinned);
         }
         Found::Closed => {
+            drop(pinned);
             case.outcome = Some(Outcome::Closed);
             if case.dir == Dir::Send {
                 runtime_error("send on closed channel");
@@ -260,9 +261,10 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
         let locked = unsafe { c.locked() };
         // SAFETY: it lies in its case, which stays where it is until pass 3 took it off.
         unsafe { case.queue(c).enqueue(locked, sudog) };
-        if let Some(timer) = c.timer() {
-            timer.block();
-        }
+    }
+    if orders.timed {
+        // SAFETY: the caller's cases.
+        unsafe { timers(orders, Timer::block) };
     }
     // The one pin goes over to g0 with the locks; `selparkcommit` ends it.
     core::mem::forget(pinned);
@@ -270,6 +272,10 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
     // SAFETY: made for these orders, which stay until the goroutine is readied.
     unsafe { gopark(Some((selparkcommit, arg)), WaitReason::Select) };
 
+    if orders.timed {
+        // SAFETY: as above.
+        unsafe { timers(orders, Timer::unblock) };
+    }
     let won: *mut Sudog = g.param().cast();
     let mut chosen = None;
     for &(mut case) in orders.lock {
@@ -279,9 +285,6 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
         // SAFETY: the caller's own.
         let case = unsafe { case.as_mut() };
         let sudog = NonNull::from(&mut case.sudog).cast::<Sudog>();
-        if let Some(timer) = c.timer() {
-            timer.unblock();
-        }
         if sudog.as_ptr() == won {
             // SAFETY: written in pass 2; its winner is through with it.
             let success = unsafe { sudog.as_ref() }.success();
@@ -298,6 +301,18 @@ unsafe fn wait(orders: &Orders<'_>, pinned: Pinned) -> Case {
     match chosen {
         Some(case) => case,
         None => crate::panic::throw("selectgo: bad wakeup"),
+    }
+}
+
+/// Tells the timers of those channels that have one.
+///
+/// # Safety
+/// The cases are valid.
+#[cold]
+unsafe fn timers(orders: &Orders<'_>, tell: fn(&Timer)) {
+    for &case in orders.lock {
+        // SAFETY: in an order, so that it is valid and not nil.
+        unsafe { chan(case) }.timer().into_iter().for_each(tell);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use crate::sched::WaitReason;
-use crate::sched::park::{gopark_forever, goparkunlock, goready};
+use crate::sched::park::{gopark_forever, goparkunlock, goready_pinned};
 
 use super::hchan::{Hchan, Held, locked};
 use super::waiter::{By, Outcome, Slot, Sudog, Waiter};
@@ -50,10 +50,10 @@ pub(super) fn chansend<T>(
 
 /// Hands the value to a receiver that waits. Go: `send`.
 pub(super) fn send<T>(receiver: Waiter, value: T, held: Held<'_>) {
-    drop(held);
+    let pinned = held.unlock_pinned();
     // SAFETY: it came off the queue of receivers a moment ago, and is parked until it is readied.
     unsafe { receiver.give(value) };
-    goready(receiver.finish(Outcome::Moved));
+    goready_pinned(receiver.finish(Outcome::Moved), pinned);
 }
 
 /// Waits for a receiver, or for the channel's end.

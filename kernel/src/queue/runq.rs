@@ -187,6 +187,7 @@ impl<T: Linked> Owner<'_, T> {
     /// # Safety
     ///
     /// The promises of [`Linked`]: alive until taken out, and on no other list.
+    #[inline(always)]
     pub unsafe fn put(&self, item: NonNull<T>, place: Place, overflow: impl FnOnce(List<T>)) {
         let item = match place {
             Place::Tail => item,
@@ -198,6 +199,16 @@ impl<T: Linked> Owner<'_, T> {
                 }
             }
         };
+        // SAFETY: as the caller says; what was next is on no list now.
+        unsafe { self.push(item, overflow) };
+    }
+
+    /// Puts an item behind all others.
+    ///
+    /// # Safety
+    /// As [`put`](Self::put).
+    #[inline(never)]
+    unsafe fn push(&self, item: NonNull<T>, overflow: impl FnOnce(List<T>)) {
         loop {
             let head = self.queue.head.load(Ordering::Acquire); // P2: the slots are free
             let tail = self.tail();

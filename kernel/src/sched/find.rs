@@ -16,6 +16,7 @@ use crate::time::deadline;
 pub type Found = (&'static G, Slice);
 
 /// Finds work, sleeping until there is some. On g0, holding a P; may give it up and take it again.
+#[inline(always)]
 pub fn findrunnable(m: &'static M) -> Found {
     loop {
         if SCHED.world.gcwaiting() {
@@ -68,6 +69,7 @@ fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
 }
 
 /// A fair share of the global queue: one to run, the rest into the local ring.
+#[inline(never)]
 fn from_global(p: &'static P) -> Option<&'static G> {
     let mut locked = SCHED.lock.lock();
     let (g, rest) = locked.globrunqgetbatch(RING as usize / 2)?;
@@ -97,6 +99,7 @@ enum GivenUp {
 
 /// No work in sight: gives the P up, drops the spinning mark, looks once more everywhere (law 9),
 /// and sleeps.
+#[inline(never)]
 fn give_up_p(m: &'static M) -> GivenUp {
     let mut locked = SCHED.lock.lock();
     if SCHED.world.gcwaiting() {

@@ -9,7 +9,7 @@ use crate::m::{M, UnlockFn};
 use crate::percpu::record;
 use crate::queue::runq::Place;
 use crate::sync::lock::{SpinGuard, SpinLock};
-use crate::sync::pin;
+use crate::sync::{Pinned, pin};
 use crate::trace::ring::Event;
 
 /// Parks this goroutine. `unlock` runs on g0 once the goroutine is off its stack: it releases what
@@ -62,9 +62,10 @@ pub fn gopark_forever(reason: WaitReason) -> ! {
 }
 
 /// Off the goroutine's stack. Go: `park_m`.
+#[inline(always)]
 pub fn park_m(m: &'static M, g: &'static G) {
     dropg(m, g);
-    record(Event::Park, g.goid(), g.wait_reason() as u64);
+    record(Event::Park, g.goid(), g.wait_reason_word());
     // From here on, with the condition's lock not yet released, nobody readies it.
     g.casgstatus(Status::Running, Status::Waiting);
     super::sched_point();
@@ -81,13 +82,24 @@ pub fn park_m(m: &'static M, g: &'static G) {
 }
 
 /// Makes a parked goroutine runnable, next on this P. Any goroutine or g0 with a P. Go: `goready`.
+#[inline]
 pub fn goready(g: &'static G) {
     ready(g, Place::Next);
 }
 
+/// As [`goready`], by who has just released what it waited by, and is still pinned.
+#[inline]
+pub fn goready_pinned(g: &'static G, pinned: Pinned) {
+    ready_pinned(g, Place::Next, &pinned);
+}
+
 /// As [`goready`], at a chosen place. Go: `ready`.
+#[inline]
 pub fn ready(g: &'static G, place: Place) {
-    let pinned = pin();
+    ready_pinned(g, place, &pin());
+}
+
+fn ready_pinned(g: &'static G, place: Place, pinned: &Pinned) {
     record(Event::Ready, g.goid(), 0);
     g.casgstatus(Status::Waiting, Status::Runnable);
     idle::runqput(pinned.p(), g, place);

@@ -65,28 +65,41 @@ pub fn mcall(g: &'static G, action: Action) {
 pub fn schedule_loop(m: &'static M) -> ! {
     loop {
         // First: see `locked` on why nothing may come between.
-        if let Some(g) = m.lockedg() {
-            locked::stoplockedm(m, g);
-            let action = execute(m, g, Slice::New);
-            perform(m, g, action);
-            continue;
+        let (g, slice) = match m.lockedg() {
+            Some(g) => {
+                locked::stoplockedm(m, g);
+                (g, Slice::New)
+            }
+            None => match pick(m) {
+                Some(found) => found,
+                None => continue,
+            },
+        };
+        match execute(m, g, slice) {
+            // By far the most frequent one.
+            Action::Park => park::park_m(m, g),
+            action => perform(m, g, action),
         }
-        if m.spinning() && !m.p().runq.is_empty() {
-            crate::panic::throw("schedule: spinning with local work");
-        }
-        crate::kthread::yield_if_due(m);
-        crate::stack::scavenge_if_due();
-        let (g, slice) = find::findrunnable(m);
-        if m.spinning() {
-            idle::resetspinning(m);
-        }
-        if let Some(locked_m) = g.lockedm() {
-            locked::startlockedm(m, g, locked_m);
-            continue;
-        }
-        let action = execute(m, g, slice);
-        perform(m, g, action);
     }
+}
+
+/// The goroutine to run next, unless it is another M's to run.
+#[inline(always)]
+fn pick(m: &'static M) -> Option<find::Found> {
+    if m.spinning() && !m.p().runq.is_empty() {
+        crate::panic::throw("schedule: spinning with local work");
+    }
+    crate::kthread::yield_if_due(m);
+    crate::stack::scavenge_if_due();
+    let (g, slice) = find::findrunnable(m);
+    if m.spinning() {
+        idle::resetspinning(m);
+    }
+    if let Some(locked_m) = g.lockedm() {
+        locked::startlockedm(m, g, locked_m);
+        return None;
+    }
+    Some((g, slice))
 }
 
 /// Runs the goroutine on this M until it comes back. Go: `execute`, `gogo`.
@@ -127,6 +140,7 @@ fn execute(m: &'static M, g: &'static G, slice: Slice) -> Action {
 }
 
 /// The goroutine is off its stack: settle what becomes of it.
+#[inline(never)]
 fn perform(m: &'static M, g: &'static G, action: Action) {
     match action {
         Action::Gosched => goschedimpl(m, g),

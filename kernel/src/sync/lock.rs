@@ -110,6 +110,18 @@ impl<'a, T> SpinGuard<'a, T> {
         lock
     }
 
+    /// Releases the lock, and keeps preemption held off.
+    #[inline(always)]
+    pub fn unlock_pinned(self) -> Pinned {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `self` is not dropped, so that each part of it is used once.
+        let (inner, pinned) =
+            unsafe { (core::ptr::read(&this.inner), core::ptr::read(&this.pinned)) };
+        drop(inner);
+        pinned.g().rank_release(this.rank);
+        pinned
+    }
+
     /// The proof of held-off preemption that comes with the lock.
     pub fn pinned(&self) -> &Pinned {
         &self.pinned

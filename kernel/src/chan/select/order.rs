@@ -1,7 +1,7 @@
 //! In which order cases are looked at, and in which their channels are locked. Go: `pollorder`,
 //! `lockorder`.
 
-use super::Case;
+use super::{Case, chan};
 use crate::p::P;
 
 /// Two orders of the cases whose channel is not nil.
@@ -10,6 +10,8 @@ pub(super) struct Orders<'a> {
     pub(super) poll: &'a [Case],
     /// By address of the channel, so that cases on one channel are next to each other.
     pub(super) lock: &'a [Case],
+    /// Some of the channels have timers.
+    pub(super) timed: bool,
 }
 
 /// As many cases as are sorted by insertion.
@@ -28,6 +30,7 @@ impl<'a> Orders<'a> {
         p: &'static P,
     ) -> Self {
         let mut count = 0;
+        let mut timed = false;
         let mut dice = Dice::new(p);
         for (index, &case) in cases.iter().enumerate() {
             // SAFETY: the caller's.
@@ -36,6 +39,8 @@ impl<'a> Orders<'a> {
             if scase.c.is_null() {
                 continue;
             }
+            // SAFETY: not nil, and kept alive by its case.
+            timed |= unsafe { chan(case) }.timer().is_some();
             // Each order of those before, with the new one at each place, is as likely as others.
             let at = dice.below(count + 1);
             poll[count] = poll[at];
@@ -54,7 +59,7 @@ impl<'a> Orders<'a> {
             // SAFETY: the caller's.
             lock.sort_unstable_by_key(|case| unsafe { (*case.as_ptr()).c });
         }
-        Self { poll: &poll[..count], lock }
+        Self { poll: &poll[..count], lock, timed }
     }
 
     /// No case has a channel.
