@@ -269,6 +269,42 @@ fn held_off_preemption_is_honoured_later() {
     println!("away for {} us after the hold", gone.as_micros());
 }
 
+/// Requests at random moments, while stacks grow all the time: each lands, and soon.
+#[burrow::test]
+fn requests_land_while_stacks_grow() {
+    // covers: H19
+    /// Grows page by page, and goes on as a goroutine with another stack.
+    fn grow(pages: usize) {
+        #[inline(never)]
+        fn deeper(pages: usize) -> usize {
+            let frame = black_box([pages; 500]);
+            if pages == 0 { frame[1] } else { deeper(pages - 1) + frame[0] }
+        }
+        black_box(deeper(pages));
+        if !STOP.load(Ordering::Relaxed) {
+            go(move || grow(8 + (pages * 7 + 3) % 60));
+        }
+    }
+    STOP.store(false, Ordering::Relaxed);
+    for n in 0..runtime::num_cpu() {
+        go(move || grow(8 + n));
+    }
+    let (mut random, mut longest) = (1u64, Duration::ZERO);
+    for _ in 0..60 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        for _ in 0..random >> 50 {
+            core::hint::spin_loop();
+        }
+        let asked = Instant::now();
+        runtime::stop_the_world(|| ());
+        longest = longest.max(asked.elapsed());
+    }
+    STOP.store(true, Ordering::Relaxed);
+    println!("the longest request took {} us", longest.as_micros());
+    assert!(longest < Duration::from_secs(5), "{longest:?}");
+    until(|| runtime::num_goroutine() == 2);
+}
+
 /// Who masked interrupts keeps the core, although a preemption waits to be honoured.
 #[burrow::test]
 fn masked_interrupts_put_preemption_off() {
@@ -360,7 +396,9 @@ fn interrupted_code_can_be_walked() {
     until(|| ENTERED.load(Ordering::Relaxed) > 0);
     let first = frames_of(id);
     // Below the function: the goroutine's beginning, the same every time.
-    let at = first.iter().position(|pc| (loops..loops + NEAR).contains(pc)).unwrap();
+    let Some(at) = first.iter().position(|pc| (loops..loops + NEAR).contains(pc)) else {
+        panic!("{first:x?} is not in {loops:#x}");
+    };
     let root = &first[at + 1..];
     assert!(!root.is_empty());
     for sample in 0..200 {

@@ -3,16 +3,22 @@
 //! covers: F01, F05, F09, F10, F15, K18, T02, T05
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![allow(internal_features)]
 
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use burrow::goroutine::go_option;
 use burrow::kernel::config::CONFIG;
+use burrow::kernel::g::Status;
 use burrow::kernel::panic::fatal;
+use burrow::kernel::sched::system::systemstack;
+use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
+use burrow_tests::wait::until;
 
 burrow::test_main!();
 
@@ -73,6 +79,11 @@ fn a_wild_pointer() {
     black_box(unsafe { black_box(0xffff_bff0_1234_5678_usize as *const u8).read_volatile() });
 }
 
+#[burrow::test(exit = 2, console = "SIG…\nPC=0x… m=… sigcode=0x…\n\ngoroutine 1 gp=0x")]
+fn an_instruction_that_traps() {
+    core::intrinsics::abort();
+}
+
 struct Refuses;
 
 impl core::fmt::Display for Refuses {
@@ -87,6 +98,48 @@ impl core::fmt::Display for Refuses {
 )]
 fn a_value_that_panics_when_printed() {
     panic!("{}", Refuses);
+}
+
+/// The dump itself fails: what it failed of, and where.
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: first\n…\nfatal error: unexpected signal during runtime \
+               execution\n[signal …]\npanic during panic\n\nruntime stack:\n"
+)]
+fn a_failure_while_failing() {
+    let never = Chan::<u32>::new(0);
+    let id = spawn(move || never.recv()).goid();
+    let parked = || user_goroutines().find(|g| g.goid() == id && g.status() == Status::Waiting);
+    until(|| parked().is_some());
+    if let Some(g) = parked() {
+        // A saved stack pointer where no page is.
+        let wrong = (g.stack().lo + 64) & !15;
+        // SAFETY: it never runs again; a context begins with its stack pointer.
+        unsafe { g.context().cast::<usize>().write(wrong) };
+    }
+    fatal::fatal("first");
+}
+
+/// And that fails too.
+#[burrow::test(exit = 4, console = "stack trace unavailable\n")]
+fn a_failure_while_failing_to_fail() {
+    struct Again;
+    impl core::fmt::Display for Again {
+        fn fmt(&self, _: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            panic!("{Again}")
+        }
+    }
+    let _pinned = pin();
+    panic!("{Again}");
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal: morestack on g0\nruntime: morestack on g0, stack [0x… 0x…], sp=0x…, called \
+               from\n…t80_fatal::recurse_small(...)\n…\n\nfatal error: morestack on g0\n"
+)]
+fn a_system_stack_that_is_too_small() {
+    systemstack(|| black_box(recurse_small(0)));
 }
 
 #[burrow::test(exit = 2, console = "panic: held\nfatal error: panic holding locks\n\ngoroutine 1 ")]
@@ -123,6 +176,15 @@ fn out_of_memory() {
 fn a_dead_lock() {
     Chan::<u32>::new(0).recv();
     black_box(0);
+}
+
+#[burrow::test(
+    exit = 2,
+    console = "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [select (no \
+               cases)]:\nt80_fatal::a_dead_lock_in_an_empty_select(...)\n"
+)]
+fn a_dead_lock_in_an_empty_select() {
+    select! {}
 }
 
 #[burrow::test(

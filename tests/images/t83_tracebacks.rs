@@ -6,10 +6,11 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use burrow::kernel::sched::WaitReason;
+use burrow::kernel::sched::table::user_goroutines;
 use burrow::kernel::sync::pin;
 use burrow::prelude::*;
 use burrow::runtime::{callers, stack, stack_into};
-use burrow::sync::WaitGroup;
+use burrow::sync::{Cond, Mutex, RwLock, WaitGroup};
 use burrow_tests::wait::{go_and_park, until};
 
 burrow::test_main!();
@@ -121,6 +122,112 @@ fn receives_from_nil() {
 fn sends_to_nil() {
     Chan::<u32>::nil().send(1);
     black_box(0);
+}
+
+#[inline(never)]
+fn selects(from: &Chan<u32>) {
+    select! {
+        _ = from.recv() => {},
+        from.send(1) => {},
+    }
+    black_box(0);
+}
+
+#[inline(never)]
+fn selects_nothing() {
+    select! {}
+}
+
+#[inline(never)]
+fn sleeps() {
+    sleep(Duration::from_secs(5));
+    black_box(0);
+}
+
+#[inline(never)]
+fn locks(mutex: &Mutex<u32>) {
+    *mutex.lock() += 1;
+}
+
+#[inline(never)]
+fn reads(lock: &RwLock<u32>) {
+    black_box(*lock.read());
+}
+
+#[inline(never)]
+fn writes(lock: &RwLock<u32>) {
+    *lock.write() += 1;
+}
+
+#[inline(never)]
+fn waits_for_a_condition(mutex: &Mutex<u32>, cond: &Cond) {
+    drop(cond.wait(mutex.lock()));
+}
+
+/// The same, of what is not a channel.
+#[burrow::test]
+fn why_goroutines_wait_for_others() {
+    // covers: T05
+    // One of its goroutines waits for ever.
+    burrow::test::keeps();
+    static MUTEX: Mutex<u32> = Mutex::new(0);
+    static FREE: Mutex<u32> = Mutex::new(0);
+    static COND: Cond = Cond::new();
+    static READ: RwLock<u32> = RwLock::new(0);
+    static WRITTEN: RwLock<u32> = RwLock::new(0);
+    let (locked, read, written) = (MUTEX.lock(), READ.read(), WRITTEN.write());
+    // Both ends of it are this goroutine's, which does neither.
+    let chan = Chan::new(0);
+    let both = chan.clone();
+    go_and_park(WaitReason::Select, move || selects(&both));
+    go_and_park(WaitReason::SelectNoCases, selects_nothing);
+    go_and_park(WaitReason::Sleep, sleeps);
+    go_and_park(WaitReason::MutexLock, || locks(&MUTEX));
+    go_and_park(WaitReason::RwMutexRLock, || reads(&WRITTEN));
+    go_and_park(WaitReason::RwMutexLock, || writes(&READ));
+    go_and_park(WaitReason::CondWait, || waits_for_a_condition(&FREE, &COND));
+    let text = stack(true);
+    for (function, reason) in [
+        ("selects(", "select"),
+        ("selects_nothing(", "select (no cases)"),
+        ("sleeps(", "sleep"),
+        ("locks(", "sync.Mutex.Lock"),
+        ("reads(", "sync.RWMutex.RLock"),
+        ("writes(", "sync.RWMutex.Lock"),
+        ("waits_for_a_condition(", "sync.Cond.Wait"),
+    ] {
+        let part = of(&text, &format!("t83_tracebacks::{function}"));
+        let header = headers(part).next().unwrap();
+        assert!(header.ends_with(&format!(" [{reason}]:")), "{part}");
+    }
+    drop((locked, read, written));
+    COND.signal();
+    chan.send(1);
+}
+
+/// How long it has waited, and that it is wired to its thread.
+#[burrow::test]
+fn headers_tell_the_minutes_and_the_lock() {
+    let never = Chan::<()>::new(0);
+    let held = never.clone();
+    let id = spawn(move || held.recv()).goid();
+    let parked = || user_goroutines().find(|g| g.goid() == id && g.claim_waiting());
+    let mut found = None;
+    until(|| {
+        found = parked();
+        found.is_some()
+    });
+    let g = found.unwrap();
+    let ago = Duration::from_secs(5 * 60 + 59).as_nanos() as u64;
+    g.set_waiting_since(burrow::kernel::time::nanotime().wrapping_sub(ago));
+    g.release();
+    runtime::lock_os_thread();
+    let text = stack(true);
+    runtime::unlock_os_thread();
+    let me = runtime::goid();
+    assert!(text.starts_with(&format!("goroutine {me} [running, locked to thread]:\n")), "{text}");
+    assert!(text.contains(&format!("\ngoroutine {id} [chan receive, 5 minutes]:\n")), "{text}");
+    never.close();
 }
 
 /// What goroutines wait for, and where they do.

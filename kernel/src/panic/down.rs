@@ -8,7 +8,7 @@
 
 use core::cell::UnsafeCell;
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use burrow_arch::context::{Registers, call_on};
 use burrow_arch::power::exit;
@@ -50,8 +50,6 @@ pub struct Failure<'a> {
 static DOWN: AtomicUsize = AtomicUsize::new(0);
 /// How often it failed. Go: `dying`.
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
-/// Whether the message is printed: it may run the program's own code.
-static TOLD: AtomicBool = AtomicBool::new(false);
 
 #[repr(align(16))]
 struct Stack(UnsafeCell<[u8; STACK]>);
@@ -125,20 +123,18 @@ extern "C" fn first(arg: *mut ()) {
     }
     // The console cannot fail; what a `Display` that refused has written is all there is.
     let _ = (failure.text)(&mut Raw);
-    TOLD.store(true, Ordering::Relaxed);
     let _ = dump::dump(failure, &mut Raw);
     exit(2)
 }
 
-/// Something failed on the way down: where, and the end.
+/// Something failed on the way down: what and where, and the end.
 extern "C" fn second(arg: *mut ()) {
     // SAFETY: called by `run_on`.
     let failure = unsafe { failure_of(arg) };
-    let text = match TOLD.load(Ordering::Relaxed) {
-        false => "\nfatal error: panic while printing panic value\n",
-        true => "\npanic during panic\n",
-    };
-    let _ = Raw.write_str(text);
+    // The first one may have stopped in the middle of a line.
+    let _ = Raw.write_char('\n');
+    let _ = (failure.text)(&mut Raw);
+    let _ = Raw.write_str("panic during panic\n");
     let _ = dump::runtime_stack(failure, &mut Raw);
     exit(2)
 }

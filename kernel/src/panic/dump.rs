@@ -61,11 +61,16 @@ pub fn dump(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
 
 /// Where a failure on the way down happened, and nothing else.
 pub fn runtime_stack(failure: &Failure<'_>, out: &mut dyn Write) -> fmt::Result {
+    out.write_str("\nruntime stack:\n")?;
+    frames(failure.registers, failure.kind, out)
+}
+
+/// The frames from there on, the runtime's too.
+pub fn frames(registers: &Registers, kind: Pc, out: &mut dyn Write) -> fmt::Result {
     let mut rows = Rows::new(image::tables());
     let symbols = image::symbols();
     let mut printer = Printer { out, rows: &mut rows, symbols, level: Level::System };
-    printer.out.write_str("\nruntime stack:\n")?;
-    printer.stack(&walk(failure.registers, failure.kind, &goroutines::current(), None))
+    printer.stack(&walk(registers, kind, &goroutines::current(), None))
 }
 
 /// Every goroutine but the one that was shown, that of this core's M first.

@@ -8,9 +8,12 @@ use burrow_arch::trap::{Fault, FaultKind, TrapFrame};
 
 use super::down::{Blame, Failure, go_down};
 use super::goroutines::{self, Current};
-use super::guarded;
 use super::message::Indented;
 use super::unwind::Pc;
+use super::{dump, guarded, image};
+
+/// Bytes shown of an instruction that there is not.
+const INSTRUCTION: usize = 16;
 
 /// Ends the image because the runtime is broken. Go: `throw`.
 #[cold]
@@ -50,10 +53,21 @@ fn die_of_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
             out.write_str("fatal: morestack on g0\n")?;
             write!(out, "runtime: morestack on g0, stack [{:#x} {:#x}]", lo_hi.start, lo_hi.end)?;
             writeln!(out, ", sp={sp:#x}, called from")?;
+            dump::frames(&frame.registers(), Pc::Exact, out)?;
+            out.write_char('\n')?;
             fatal_error(out, "morestack on g0")
         });
     }
     let signal = Signal { fault, pc: frame.pc() };
+    // Right below the stack pointer of a handler: its stack was too small.
+    let below = sp.saturating_sub(2 * PAGE)..sp;
+    if fault.kind == FaultKind::Double && fault.addr.is_some_and(|addr| below.contains(&addr)) {
+        fail_at(frame, Blame::Runtime, &|out| {
+            out.write_str("fatal: morestack on gsignal\n")?;
+            fatal_error(out, "unexpected signal during runtime execution")?;
+            signal.line(out)
+        });
+    }
     if fault.kind == FaultKind::Double || !can_panic(&current, sp) {
         fail_at(frame, Blame::Runtime, &|out| {
             fatal_error(out, "unexpected signal during runtime execution")?;
@@ -75,7 +89,7 @@ fn die_of_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
         }),
         _ => fail_at(frame, Blame::Runtime, &|out| {
             writeln!(out, "{}", signal.name())?;
-            writeln!(out, "PC={:#x} {} code={:#x}", signal.pc, fault.name, fault.code)
+            signal.place(current.goroutine.as_ref().and_then(|g| g.m).map_or(0, |m| m.0), out)
         }),
     }
 }
@@ -132,6 +146,21 @@ impl Signal<'_> {
     fn line(&self, out: &mut dyn Write) -> fmt::Result {
         let (code, addr) = (self.fault.code, self.fault.addr.unwrap_or(0));
         writeln!(out, "[signal {} code={code:#x} addr={addr:#x} pc={:#x}]", self.name(), self.pc)
+    }
+
+    /// Where a signal came that is nobody's fault but the code's. Go: `fatalsignal`.
+    fn place(&self, m: u64, out: &mut dyn Write) -> fmt::Result {
+        writeln!(out, "PC={:#x} m={m} sigcode={:#x}", self.pc, self.fault.code)?;
+        let text = image::tables().text;
+        if self.fault.kind == FaultKind::Ill && text.contains(&self.pc) {
+            out.write_str("instruction bytes:")?;
+            for at in (self.pc..text.end).take(INSTRUCTION) {
+                // SAFETY: text of the image, which can be read.
+                write!(out, " {:#x}", unsafe { (at as *const u8).read() })?;
+            }
+            out.write_char('\n')?;
+        }
+        Ok(())
     }
 
     fn panic(&self, out: &mut dyn Write, text: &str) -> fmt::Result {
