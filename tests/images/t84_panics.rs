@@ -323,7 +323,7 @@ fn nearly_overflows(depth: usize) -> usize {
 
 #[burrow::test(
     exit = 2,
-    console = "panic: deep down\n\ngoroutine 1 [running]:\n…\n...401 frames elided...\n"
+    console = "panic: deep down\n\ngoroutine 1 [running]:\n…\n...402 frames elided...\n"
 )]
 fn a_deep_panic_loses_its_middle() {
     let keeps = Cleans;

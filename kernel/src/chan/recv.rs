@@ -13,6 +13,7 @@ use super::{Mode, TryRecvError};
 /// sender, the ring, waiting. A blocking receive never says `Empty`. Go: `chanrecv`.
 ///
 /// On a goroutine's stack, no lock held.
+#[inline(always)]
 pub(super) fn chanrecv<T>(c: Option<&Hchan<T>>, mode: Mode) -> Result<T, TryRecvError> {
     let Some(c) = c else {
         if mode == Mode::Poll {

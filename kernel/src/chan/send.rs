@@ -14,6 +14,7 @@ use super::{Mode, TrySendError};
 /// Go: `chansend`.
 ///
 /// On a goroutine's stack, no lock held.
+#[inline(always)]
 pub(super) fn chansend<T>(
     c: Option<&Hchan<T>>,
     value: T,

@@ -3,8 +3,9 @@
 //! Whoever recovered a panic holds it; here is only a weak reference, so that it goes when its
 //! holder lets it go.
 
-use core::cell::{Cell, UnsafeCell};
+use core::cell::UnsafeCell;
 
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
@@ -15,41 +16,48 @@ const SLACK: usize = 8;
 
 /// See the module's text. Touched by its goroutine alone.
 pub struct Recovered {
-    records: UnsafeCell<Vec<Weak<Record>>>,
-    /// When to look for dead ones again.
-    full: Cell<usize>,
+    /// Nothing until it recovers for the first time: most never do, and there are many.
+    list: UnsafeCell<Option<Box<List>>>,
+}
+
+#[derive(Default)]
+struct List {
+    records: Vec<Weak<Record>>,
+    /// How many there were when dead ones were looked for last.
+    looked: usize,
 }
 
 impl Recovered {
     pub(super) const fn new() -> Self {
-        Self { records: UnsafeCell::new(Vec::new()), full: Cell::new(SLACK) }
+        Self { list: UnsafeCell::new(None) }
     }
 
     /// One more.
     pub fn note(&self, record: &Arc<Record>) {
         // SAFETY: this goroutine's alone, and nothing called here comes back to it.
-        let records = unsafe { &mut *self.records.get() };
-        if records.len() >= self.full.get() {
-            records.retain(|record| record.strong_count() > 0);
-            self.full.set(2 * records.len() + SLACK);
+        let list = unsafe { &mut *self.list.get() }.get_or_insert_default();
+        if list.records.len() >= 2 * list.looked + SLACK {
+            list.records.retain(|record| record.strong_count() > 0);
+            list.looked = list.records.len();
         }
-        records.push(Arc::downgrade(record));
+        list.records.push(Arc::downgrade(record));
     }
 
     /// Those that are still held.
     pub(super) fn alive(&self) -> Vec<Arc<Record>> {
         // SAFETY: as in `note`.
-        unsafe { &*self.records.get() }.iter().filter_map(Weak::upgrade).collect()
+        let list = unsafe { &*self.list.get() }.as_deref();
+        let records = list.into_iter().flat_map(|list| &list.records);
+        records.filter_map(Weak::upgrade).collect()
     }
 
     /// The goroutine has ended.
     #[inline(always)]
     pub(crate) fn clear(&self) {
         // SAFETY: as in `note`.
-        let records = unsafe { &mut *self.records.get() };
-        if records.capacity() > 0 {
-            *records = Vec::new();
-            self.full.set(SLACK);
+        let list = unsafe { &mut *self.list.get() };
+        if list.is_some() {
+            *list = None;
         }
     }
 }

@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 
 const BRANCHES: usize = 4;
 
+/// Room for so many entries is there from the start, and kept.
+const ROOM: usize = 64;
+
 /// An item and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<T> {
@@ -37,8 +40,8 @@ pub struct TimerHeap<T> {
 
 impl<T: Copy> TimerHeap<T> {
     /// Empty.
-    pub const fn new() -> Self {
-        Self { entries: Vec::new() }
+    pub fn new() -> Self {
+        Self { entries: Vec::with_capacity(ROOM) }
     }
 
     /// How many entries there are.
@@ -70,6 +73,7 @@ impl<T: Copy> TimerHeap<T> {
     /// Takes the earliest. Go: `deleteMin`.
     pub fn pop_first(&mut self) -> Option<Entry<T>> {
         let last = self.entries.pop()?;
+        self.shrink();
         let Some(first) = self.entries.first_mut() else { return Some(last) };
         let taken = core::mem::replace(first, last);
         self.sift_down(0);
@@ -78,7 +82,18 @@ impl<T: Copy> TimerHeap<T> {
 
     /// Takes the one that [`last`](Self::last) shows.
     pub fn pop_last(&mut self) -> Option<Entry<T>> {
-        self.entries.pop()
+        let last = self.entries.pop()?;
+        self.shrink();
+        Some(last)
+    }
+
+    /// Gives memory back, half of it once three quarters are unused: what many timers took for a
+    /// moment is not kept for ever, and no timer pays for more than moving two entries.
+    fn shrink(&mut self) {
+        let capacity = self.entries.capacity();
+        if capacity > ROOM && self.entries.len() <= capacity / 4 {
+            self.entries.shrink_to(ROOM.max(capacity / 2));
+        }
     }
 
     /// Gives the earliest another time.
@@ -112,6 +127,7 @@ impl<T: Copy> TimerHeap<T> {
                 }
             }
         }
+        self.shrink();
         if changed && self.entries.len() > 1 {
             // From the last entry that has a child upwards.
             for index in (0..=(self.entries.len() - 2) / BRANCHES).rev() {
@@ -199,6 +215,19 @@ mod tests {
         }
         let order: Vec<_> = core::iter::from_fn(|| heap.pop_first()).map(|e| e.when).collect();
         assert_eq!(order, [0, 1, 1, 2, 3, 4, 5, 6, 6, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn memory_comes_and_goes() {
+        let mut heap = TimerHeap::new();
+        for item in 0..100_000u64 {
+            heap.push(item * 7919 % 100_000, item);
+        }
+        for left in (0..100_000).rev() {
+            heap.pop_first();
+            assert!(heap.entries.capacity() <= (4 * left + 4).max(2 * ROOM), "{left}");
+        }
+        assert_eq!(heap.entries.capacity(), ROOM);
     }
 
     #[test]

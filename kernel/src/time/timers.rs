@@ -53,7 +53,7 @@ unsafe impl Sync for Timers {}
 
 impl Timers {
     /// No timers, of that P.
-    pub const fn new(p: usize) -> Self {
+    pub fn new(p: usize) -> Self {
         Self {
             heap: SpinLock::new(Rank::Timers, TimerHeap::new()),
             len: AtomicU32::new(0),
