@@ -257,6 +257,48 @@ fn held_off_preemption_is_waited_for() {
     holder.join().unwrap();
 }
 
+/// A panic leaves a world that goes on, and so does one that the function stops itself.
+#[burrow::test]
+fn a_panic_starts_the_world() {
+    STOP.store(false, Ordering::Relaxed);
+    let counter = spawn(count_steps);
+    for _ in 0..20 {
+        let left = recover(|| runtime::stop_the_world(|| panic!("out of a stopped world")));
+        assert_eq!(left.unwrap_err().to_string(), "out of a stopped world");
+        let before = STEPS.load(Ordering::Relaxed);
+        until(|| STEPS.load(Ordering::Relaxed) > before);
+        let kept = runtime::stop_the_world(|| {
+            let kept = recover(|| panic!("inside")).unwrap_err().to_string();
+            let then = STEPS.load(Ordering::Relaxed);
+            hold(Duration::from_millis(1));
+            assert_eq!(STEPS.load(Ordering::Relaxed), then);
+            kept
+        });
+        assert_eq!(kept, "inside");
+    }
+    STOP.store(true, Ordering::Relaxed);
+    counter.join().unwrap();
+}
+
+/// Timers that come due meanwhile fire afterwards, on every core.
+#[burrow::test]
+fn sleepers_wake_after_the_stop() {
+    let sleepers: Vec<_> = (0..2 * runtime::num_cpu())
+        .map(|_| {
+            spawn(|| {
+                for _ in 0..5 {
+                    sleep(Duration::from_millis(1));
+                }
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        runtime::stop_the_world(|| hold(Duration::from_millis(3)));
+        runtime::gosched();
+    }
+    sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+}
+
 /// What is there is counted, what is gone is not: the check after each test rests on it.
 #[burrow::test]
 fn a_census_counts_what_is_there() {

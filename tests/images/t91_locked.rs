@@ -128,12 +128,14 @@ fn its_sends_arrive() {
 /// Yields and sleeps, reports, and ends locked.
 #[burrow::test]
 fn who_waits_for_one_that_ends_locked_is_not_stuck() {
+    // covers: S04
     for _ in 0..10 {
         let ready = Chan::new(0);
         let says = ready.clone();
         let _ = go_locked(move || {
             for _ in 0..10 {
                 runtime::gosched();
+                sleep(Duration::from_millis(1));
             }
             says.send(());
         });
@@ -166,6 +168,25 @@ fn a_thread_ends_with_its_goroutine() {
     }
     times.sort_unstable();
     assert!(times[10] < Duration::from_millis(100), "{times:?}");
+}
+
+/// However it ends: by a panic that its joiner gets, or by `goexit`.
+#[burrow::test]
+fn a_thread_ends_however_its_goroutine_does() {
+    let id = Arc::new(AtomicU64::new(u64::MAX));
+    for ends_by_panic in [true, false] {
+        let own = id.clone();
+        let ended = spawn(move || {
+            runtime::lock_os_thread();
+            own.store(runtime::thread_id(), Ordering::Relaxed);
+            // Unwinding and a panic that stays inside change nothing.
+            recover(|| panic!("inside")).unwrap_err();
+            assert_eq!(runtime::thread_id(), own.load(Ordering::Relaxed));
+            if ends_by_panic { panic!("the end") } else { runtime::goexit() }
+        });
+        assert!(ended.join().is_err());
+        until(|| !runtime::thread_ids().contains(&id.load(Ordering::Relaxed)));
+    }
 }
 
 /// Threads that ended are used again: their number does not grow.

@@ -159,6 +159,19 @@ fn the_second_to_exit_waits() {
     runtime::exit(6);
 }
 
+#[burrow::test(exit = 2, console = "fatal error: exit hook invoked panic")]
+fn a_hook_that_panics() {
+    runtime::at_exit(|| panic!("too late"));
+}
+
+#[burrow::test(exit = 0, console = "went on\n")]
+fn a_hook_may_recover() {
+    runtime::at_exit(|| {
+        assert_eq!(recover(|| panic!("in time")).unwrap_err().to_string(), "in time");
+        println!("went on");
+    });
+}
+
 #[burrow::test(exit = 2, console = "fatal error: exit hook invoked exit")]
 fn a_hook_that_exits() {
     runtime::at_exit(|| runtime::exit(0));
