@@ -419,6 +419,7 @@ fn a_wait_group_hears_of_every_end() {
 
 #[burrow::test]
 fn panics_go_on_on_other_cores() {
+    // covers: H17
     // Each unwinding is left in its middle and continued wherever there is a core.
     let workers: Vec<_> = (0..8)
         .map(|n: u32| {

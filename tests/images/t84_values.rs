@@ -33,7 +33,7 @@ impl Drop for Counted {
 }
 
 fn recovered(n: usize) -> Panic {
-    recover(|| panic_any(Counted::new(n))).map(|()| ()).unwrap_err()
+    recover(|| panic_any(Counted::new(n))).unwrap_err()
 }
 
 #[burrow::test]
@@ -61,7 +61,7 @@ fn a_value_is_dropped_once_wherever_it_ends() {
         panic_any(Counted::new(4));
     });
     assert_eq!(now(), 1);
-    assert_eq!(newest.map(|()| ()).unwrap_err().downcast::<Counted>().ok().unwrap().0.get(), 6);
+    assert_eq!(newest.unwrap_err().downcast::<Counted>().ok().unwrap().0.get(), 6);
     assert_eq!(now(), 0);
     // Replaced by a goexit, and thrown away by one that goes on.
     let ended = spawn(|| {
@@ -104,8 +104,8 @@ fn a_panic_goes_from_hand_to_hand() {
 
 #[burrow::test]
 fn a_panic_as_a_value_is_the_panic() {
-    let again = recover(|| panic_any(recover(|| panic!("itself")).map(|()| ()).unwrap_err()));
-    let again = again.map(|()| ()).unwrap_err();
+    let again = recover(|| panic_any(recover(|| panic!("itself")).unwrap_err()));
+    let again = again.unwrap_err();
     assert_eq!(again.to_string(), "itself");
     assert!(again.is::<&'static str>());
     assert_eq!(format!("{again:?}"), "Panic(itself)");
@@ -119,12 +119,12 @@ fn texts_and_types_of_values() {
     assert_eq!(text(recover(|| panic_any('c')))[..9], *"(char) 0x");
     assert_eq!(text(recover(|| panic_display('c'))), "c");
     assert!(text(recover(|| panic_any(vec![1, 2]))).starts_with("(alloc::vec::Vec<i32>) 0x"));
-    let location = recover(|| panic_any(1)).map(|()| ()).unwrap_err();
+    let location = recover(|| panic_any(1)).unwrap_err();
     assert!(location.location().unwrap().file().ends_with("t84_values.rs"));
     let error = recover(|| Chan::<u8>::nil().close()).unwrap_err();
     assert!(error.is_runtime_error());
     assert_eq!(error.downcast_ref::<String>().unwrap(), "close of nil channel");
-    assert!(!recover(|| panic!("{}", 1)).map(|()| ()).unwrap_err().is_runtime_error());
+    assert!(!recover(|| panic!("{}", 1)).unwrap_err().is_runtime_error());
 }
 
 /// Recovers at every depth what the next depth raised, while its own is on its way.
@@ -138,7 +138,7 @@ fn nest(depth: usize) -> usize {
         }
         panic_any(depth);
     });
-    assert_eq!(outcome.map(|()| ()).unwrap_err().downcast::<usize>().ok(), Some(depth));
+    assert_eq!(outcome.unwrap_err().downcast::<usize>().ok(), Some(depth));
     seen.get() + 1
 }
 
@@ -169,7 +169,7 @@ fn nothing_is_left_of_many_panics() {
             });
             drop(outcome.unwrap_err());
         }
-        spawn(|| panic!("kept")).join().map(|()| ()).unwrap_err();
+        spawn(|| panic!("kept")).join().unwrap_err();
         spawn(|| runtime::goexit()).join().unwrap_err();
     };
     round();
@@ -227,7 +227,7 @@ fn a_text_that_panics_where_nothing_may() {
 )]
 fn what_went_to_another_goroutine_is_not_read() {
     // Its new holder may be using it.
-    let other = recover(|| panic_display(Refuses)).map(|()| ()).unwrap_err();
+    let other = recover(|| panic_display(Refuses)).unwrap_err();
     let meet = Chan::new(0);
     let there = meet.clone();
     go(move || {

@@ -186,6 +186,23 @@ mod tests {
     }
 
     #[test]
+    fn bounds_of_slices_speak_like_go() {
+        let list = std::hint::black_box([1, 2, 3]);
+        let [two, four, five] = std::hint::black_box([2, 4, 5]);
+        let said = |f: &(dyn Fn() -> usize + std::panic::RefUnwindSafe)| {
+            let message = std::panic::catch_unwind(f).unwrap_err();
+            let message = message.downcast::<String>().unwrap();
+            runtime_error(&message).unwrap().to_string()
+        };
+        let bounds = "runtime error: slice bounds out of range";
+        assert_eq!(said(&|| list[..five].len()), format!("{bounds} [:5] with length 3"));
+        assert_eq!(said(&|| list[four..].len()), format!("{bounds} [4:3]"));
+        assert_eq!(said(&|| list[3..two].len()), format!("{bounds} [3:2]"));
+        assert_eq!(runtime_error("index out of bounds: the len is x but the index is 1"), None);
+        assert_eq!(runtime_error("range end index 1"), None);
+    }
+
+    #[test]
     fn other_texts_stay() {
         assert_eq!(printed(&["te", "st"]), "test");
         assert_eq!(printed(&[]), "");
