@@ -370,6 +370,8 @@ fn enter_and_leave() {
 
 /// Return addresses and where it stopped, from the inside out, of a goroutine that does not run.
 fn frames_of(id: u64) -> Vec<usize> {
+    // On one core: it stays as it is while this one is not preempted.
+    let _pinned = pin();
     let mut frames = Vec::new();
     goroutines::for_each(&mut |g| {
         let g = goroutines::describe(g);
