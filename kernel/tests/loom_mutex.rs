@@ -70,7 +70,7 @@ fn two_contend() {
 
 #[test]
 fn three_contend() {
-    check(2, || contend::<PATIENT, 0>(3, 1));
+    check(3, || contend::<PATIENT, 0>(3, 1));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn starving_waiters_are_handed_the_lock() {
 
 #[test]
 fn three_starve() {
-    check(2, || contend::<HASTY, 0>(3, 2));
+    check(3, || contend::<HASTY, 0>(3, 2));
 }
 
 #[test]

@@ -94,22 +94,22 @@ fn tries(world: &World) {
 
 #[test]
 fn a_reader_and_a_writer() {
-    check(3, || World::run(&[reads, writes], 1));
+    check(5, || World::run(&[reads, writes], 1));
 }
 
 #[test]
 fn two_readers_and_a_writer() {
-    check(2, || World::run(&[reads_once, writes, reads_once], 1));
+    check(3, || World::run(&[reads_once, writes, reads_once], 1));
 }
 
 #[test]
 fn a_reader_and_two_writers() {
-    check(2, || World::run(&[writes, reads_once, writes], 2));
+    check(3, || World::run(&[writes, reads_once, writes], 2));
 }
 
 #[test]
 fn who_only_tries_harms_nobody() {
-    check(2, || World::run(&[tries, writes, reads_once], 1));
+    check(3, || World::run(&[tries, writes, reads_once], 1));
 }
 
 #[test]

@@ -316,6 +316,22 @@ fn layers_upon_layers() {
 }
 
 #[burrow::test]
+fn a_long_line_of_descendants_ends_at_once() {
+    // covers: Z02
+    let (root, cancel) = Context::background().with_cancel();
+    let (mut leaf, mut cancels) = (root, Vec::new());
+    for n in 0..1_000 {
+        let (child, cancel) = leaf.with_value(Tag(n), n).with_cancel();
+        cancels.push(cancel);
+        leaf = child;
+    }
+    assert_eq!(leaf.value(&Tag(0)), Some(&0u32));
+    cancel();
+    assert_canceled(&leaf);
+    drop((leaf, cancels));
+}
+
+#[burrow::test]
 fn what_is_detached_keeps_values_only() {
     // covers: Z16
     let (parent, cancel) = Context::background().with_value(Tag(1), "kept").with_timeout(LONG);

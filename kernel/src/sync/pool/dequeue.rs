@@ -144,3 +144,46 @@ impl<T> Drop for PoolDequeue<T> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn newest_at_the_head_oldest_at_the_tail_and_no_more_than_fits() {
+        let ring = PoolDequeue::new(4);
+        // Round the ring more than once, so that indices wrap over the slots.
+        for round in 0..10 {
+            for n in 0..4 {
+                // SAFETY: one thread.
+                assert_eq!(unsafe { ring.push_head(round * 10 + n) }, Ok(()));
+            }
+            // SAFETY: one thread.
+            assert_eq!(unsafe { ring.push_head(99) }, Err(99));
+            assert_eq!(ring.pop_tail(), Some(round * 10));
+            // SAFETY: one thread.
+            assert_eq!(unsafe { ring.pop_head() }, Some(round * 10 + 3));
+            assert_eq!(
+                (ring.pop_tail(), ring.pop_tail()),
+                (Some(round * 10 + 1), Some(round * 10 + 2))
+            );
+            // SAFETY: one thread.
+            assert_eq!((ring.pop_tail(), unsafe { ring.pop_head() }), (None, None));
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_dropped_once() {
+        let value = Rc::new(());
+        let ring = PoolDequeue::new(8);
+        for _ in 0..5 {
+            // SAFETY: one thread.
+            assert!(unsafe { ring.push_head(value.clone()) }.is_ok());
+        }
+        drop(ring.pop_tail());
+        assert_eq!(Rc::strong_count(&value), 5);
+        drop(ring);
+        assert_eq!(Rc::strong_count(&value), 1);
+    }
+}
