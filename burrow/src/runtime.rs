@@ -39,8 +39,8 @@ pub fn goexit() -> ! {
 /// How many Ps there are: at most that many cores run goroutine code. 0 only asks. Go:
 /// `GOMAXPROCS`.
 ///
-/// Changing the number needs the world stopped, which is not there yet: the command line's
-/// `gomaxprocs=N` sets it, and a value other than the one in force is fatal.
+/// Changing the number while the program runs is not there yet: the command line's `gomaxprocs=N`
+/// sets it, and a value other than the one in force is fatal.
 pub fn gomaxprocs(n: usize) -> usize {
     let now = SCHED.procs();
     if n != 0 && n != now {
