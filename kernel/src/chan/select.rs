@@ -89,6 +89,24 @@ unsafe fn chan<'a>(case: Case) -> &'a Core {
     unsafe { &*(*case.as_ptr()).c }
 }
 
+/// Whether a lone case with a `default` would find nothing; a guess without the lock, as in
+/// `chanrecv` and `chansend`, and right at some moment during it. With more cases there may be no
+/// such moment for all of them. Go: `selectnbrecv`, `selectnbsend`.
+///
+/// # Safety
+/// The case is valid.
+#[inline(always)]
+unsafe fn lone_miss(case: Case) -> bool {
+    // SAFETY: valid, says the caller.
+    let scase = unsafe { case.as_ref() };
+    // SAFETY: who made the case keeps its channel alive as long as it.
+    let Some(c) = (unsafe { scase.c.as_ref() }) else { return true };
+    match scase.dir {
+        Dir::Recv => c.timer().is_none() && c.empty() && !c.is_closed(),
+        Dir::Send => !c.is_closed() && c.full(),
+    }
+}
+
 /// Performs one case and tells which; with [`Mode::Poll`] none if none is ready. Panics with
 /// `send on closed channel`, with all values where they were. Go: `selectgo`.
 ///

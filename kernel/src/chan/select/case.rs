@@ -4,7 +4,7 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::{Dir, Scase, selectgo};
+use super::{Dir, Scase, lone_miss, selectgo};
 use crate::chan::Mode;
 use crate::chan::hchan::Core;
 use crate::chan::waiter::{Outcome, Slot};
@@ -174,6 +174,10 @@ pub fn poll<const N: usize>(cases: &mut [&mut dyn Case; N]) -> Option<usize> {
 #[inline(always)]
 fn choose<const N: usize>(cases: &mut [&mut dyn Case; N], mode: Mode) -> Option<usize> {
     let cases = cases.each_mut().map(|case| case.scase());
+    // SAFETY: the arm's own case, borrowed for this call.
+    if N == 1 && mode == Mode::Poll && unsafe { lone_miss(cases[0]) } {
+        return None;
+    }
     let (mut poll, mut lock) = (cases, cases);
     // SAFETY: the arms' own cases, borrowed for this call and ready to be chosen.
     unsafe { selectgo(&cases, &mut poll, &mut lock, mode) }
