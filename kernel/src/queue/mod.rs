@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`link`] and [`list`] (what an item is), [`runq`] (a P's ring), [`globalq`],
 //! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`],
-//! [`timerq`].
+//! [`timerq`] and [`wake`].
 
 pub mod globalq;
 pub mod lfstack;
@@ -15,6 +15,7 @@ pub mod runq;
 pub mod select_done;
 pub mod spin;
 pub mod timerq;
+pub mod wake;
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod item;

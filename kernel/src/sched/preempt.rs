@@ -13,6 +13,7 @@ use crate::config::CONFIG;
 use crate::g::{self, G, Preempt, Status};
 use crate::m::M;
 use crate::p::bump;
+use crate::time::timers::DUE;
 use crate::{percpu, stack, time};
 
 /// What became of a preemption in the handler.
@@ -82,7 +83,9 @@ fn leave(g: &'static G, m: &'static M, why: Preempt) {
     if threads {
         crate::kthread::yield_now(m);
     }
-    if (threads && why != Preempt::Timers && !SCHED.world.gcwaiting()) || !stop::may_leave() {
+    // Perhaps a timer of this P became due while others had the core.
+    let due = || m.try_p().is_some_and(|p| p.timers.flags() & DUE != 0);
+    if (threads && !due() && !SCHED.world.gcwaiting()) || !stop::may_leave() {
         let _ = g.lower();
         return;
     }

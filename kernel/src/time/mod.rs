@@ -18,7 +18,7 @@ pub use instant::Instant;
 pub use sleep::sleep;
 
 /// No time: later than any. Go: 0 in `timer.when`.
-pub const NEVER: u64 = u64::MAX;
+pub use crate::queue::wake::NEVER;
 
 /// Nanoseconds since the machine's reset; never goes back, the same on every core. Go: `nanotime`.
 #[inline]

@@ -117,7 +117,7 @@ impl Timer {
 
     /// The bits, without the lock.
     pub(super) fn astate(&self) -> u8 {
-        // Acquire: pairs with `publish`; see `Timers::adjust`.
+        // Acquire: pairs with `publish`; see `queue::wake`.
         self.astate.load(Ordering::Acquire)
     }
 

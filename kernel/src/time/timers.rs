@@ -2,17 +2,18 @@
 //!
 //! Timers that are stopped or reset are only marked. The heap takes the marks to heart where it
 //! matters: for its first entry always, for the last one when another is added, and for all of them
-//! when a modified one may be the earliest (`min_when_modified`) or too many are zombies.
+//! when a modified one may be the earliest or too many are zombies.
 //!
 //! What others may ask without the lock: how many timers there are, and when the first is due
 //! ([`Timers::wake_time`]), which is never too late, sometimes too early.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use super::NEVER;
 use super::timer::{Arm, HEAPED, MODIFIED, Timer, ZOMBIE};
 use crate::queue::timerq::{TimerHeap, Update};
+use crate::queue::wake::WakeTime;
 use crate::sync::lock::SpinGuard;
 use crate::sync::{Pinned, Rank, SpinLock};
 
@@ -34,11 +35,8 @@ pub struct Timers {
     len: AtomicU32,
     /// Zombies among them. Go: `zombies`.
     zombies: AtomicI32,
-    /// The first entry's time. Go: `minWhenHeap`.
-    min_when_heap: AtomicU64,
-    /// The earliest time that a modified timer was given, since the heap last followed.
-    /// Go: `minWhenModified`.
-    min_when_modified: AtomicU64,
+    /// When the first may be due.
+    wake: WakeTime,
     /// What the P's core has to do: see the constants.
     flags: AtomicU8,
     /// Whose they are.
@@ -58,8 +56,7 @@ impl Timers {
             heap: SpinLock::new(Rank::Timers, TimerHeap::new()),
             len: AtomicU32::new(0),
             zombies: AtomicI32::new(0),
-            min_when_heap: AtomicU64::new(NEVER),
-            min_when_modified: AtomicU64::new(NEVER),
+            wake: WakeTime::new(),
             flags: AtomicU8::new(0),
             p,
         }
@@ -84,9 +81,7 @@ impl Timers {
     /// When a timer here may be due; [`NEVER`] if none is waited for. Go: `wakeTime`.
     #[inline(always)]
     pub fn wake_time(&self) -> u64 {
-        // In this order: who clears the second has lowered the first before (`adjust`).
-        let modified = self.min_when_modified.load(Ordering::Acquire);
-        modified.min(self.min_when_heap.load(Ordering::Relaxed))
+        self.wake.get()
     }
 
     /// Timers that will fire, as far as anybody knows.
@@ -130,10 +125,7 @@ impl Timers {
     /// A timer in the heap was given another time; whether that is the earliest. Its bits have
     /// been published. Go: `updateMinWhenModified`.
     pub(super) fn modified(&self, when: u64) -> bool {
-        let earliest = when < self.wake_time();
-        // Release: pairs with `adjust`, which then sees the bits.
-        self.min_when_modified.fetch_min(when, Ordering::Release);
-        earliest
+        self.wake.lower(when)
     }
 
     pub(super) fn zombie_added(&self) {
@@ -147,7 +139,7 @@ impl Timers {
     fn changed(&self, heap: &HeapGuard<'_>) {
         self.len.store(heap.len() as u32, Ordering::Relaxed);
         let first = heap.first().map_or(NEVER, |entry| entry.when);
-        self.min_when_heap.store(first, Ordering::Relaxed);
+        self.wake.set_heap(first);
     }
 
     /// Go: `addHeap`.
@@ -191,33 +183,14 @@ impl Timers {
 
     /// Makes the heap follow all marks, if a modified timer is due. Go: `adjust`.
     fn adjust(&self, heap: &mut HeapGuard<'_>, now: u64) {
-        if self.min_when_modified.load(Ordering::Relaxed) <= now {
+        if self.wake.is_modified_by(now) {
             self.follow(heap);
-        }
-    }
-
-    /// Clears `min_when_modified`, without anybody thinking in the meantime that nothing is due.
-    fn forget_modified(&self) {
-        let mut modified = self.min_when_modified.load(Ordering::Relaxed);
-        loop {
-            self.min_when_heap.fetch_min(modified, Ordering::Relaxed);
-            // Acquire: who had given a time before had published its bits; who gives one from now
-            // on leaves it for the next time. Release: pairs with `wake_time`.
-            match self.min_when_modified.compare_exchange(
-                modified,
-                NEVER,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => modified = now,
-            }
         }
     }
 
     /// Makes the heap follow all marks.
     fn follow(&self, heap: &mut HeapGuard<'_>) {
-        self.forget_modified();
+        self.wake.take();
         let mut dead = 0;
         heap.update_all(|item| {
             // SAFETY: timers in the heap are kept alive.
