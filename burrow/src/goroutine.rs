@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering;
 
 use burrow_kernel::config::STACK_RANGE;
-use burrow_kernel::g::{self, Kind};
+use burrow_kernel::g::Kind;
 use burrow_kernel::panic::fatal;
 use burrow_kernel::sched::spawn::{MAX_STACK, Spawn, caller_pc, newproc};
 
@@ -111,28 +111,9 @@ fn start<F>(f: F, max_stack: usize, name: Option<Box<str>>, created_at: usize) -
 where
     F: FnOnce() + Send + 'static,
 {
-    let spawn = |name| Spawn { kind: Kind::User, max_stack, name, created_at };
-    let id = match name {
-        None => newproc(f, &spawn(None)),
-        Some(name) => {
-            let text = NonNull::from(&*name);
-            newproc(move || named(f, name), &spawn(Some(text)))
-        }
-    };
+    // The goroutine's own from here on.
+    let name = name.and_then(|name| NonNull::new(Box::into_raw(name)));
+    let spawn = Spawn { kind: Kind::User, max_stack, name, created_at };
+    let id = newproc(f, &spawn);
     id.unwrap_or_else(|| fatal("out of memory"))
-}
-
-/// Keeps the text alive while the goroutine bears the name.
-fn named(f: impl FnOnce(), name: Box<str>) {
-    /// Takes the name off before the text goes.
-    struct Named(#[expect(dead_code, reason = "kept for the goroutine")] Box<str>);
-
-    impl Drop for Named {
-        fn drop(&mut self) {
-            g::current().set_name(None);
-        }
-    }
-
-    let _named = Named(name);
-    f();
 }

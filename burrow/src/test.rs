@@ -13,7 +13,7 @@ mod leaks;
 
 use core::slice;
 
-use crate::goroutine::{Builder, JoinError};
+use crate::goroutine::{JoinError, spawn};
 use crate::runtime::{self, ExitCode};
 use crate::{env, println};
 
@@ -155,7 +155,7 @@ impl Case {
             println!("running {}", self.short());
         }
         let before = leaks::Before::new();
-        let result = Builder::new().name(self.name).spawn(self.run).join();
+        let result = spawn(self.run).join();
         let (word, verdict) = match &result {
             Ok(ExitCode::SUCCESS) => ("ok", Verdict::Passed),
             _ => ("FAILED", Verdict::Failed),

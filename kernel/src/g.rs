@@ -93,7 +93,7 @@ pub struct G {
     parent: Cell<u64>,
     /// Go: `waitsince`; nanoseconds, or 0.
     waiting_since: Cell<u64>,
-    /// Its name, where the builder gave it one; leaked text of the program's.
+    /// Its name, where the builder gave it one; its own text, from a box.
     name: Cell<Option<NonNull<str>>>,
     /// Go: `param`: a word from who readied it.
     param: AtomicPtr<()>,
@@ -439,13 +439,22 @@ impl G {
 
     /// Its name, where the program gave it one.
     pub fn name(&self) -> Option<&'static str> {
-        // SAFETY: `set_name` takes text that lives as long as the goroutine.
+        // SAFETY: the text stays until `free_name`, at the goroutine's end.
         self.name.get().map(|name| unsafe { name.as_ref() })
     }
 
-    /// The text must live until the goroutine's end.
+    /// Text from `Box::into_raw`, for the goroutine to free.
     pub fn set_name(&self, name: Option<NonNull<str>>) {
         self.name.set(name);
+    }
+
+    /// Takes its name off; by the goroutine itself, as it ends.
+    pub fn free_name(&self) {
+        if let Some(name) = self.name.take() {
+            // SAFETY: `set_name` took it out of a box, and nobody else frees it. Whoever looks at
+            // this goroutine stops it first, and finds no name from here on.
+            drop(unsafe { alloc::boxed::Box::from_raw(name.as_ptr()) });
+        }
     }
 
     /// Who readies it from a `select`. Go: `selectDone`.

@@ -56,6 +56,22 @@ fn a_goroutine_shows_itself() {
     assert_eq!(headers(&text).count(), 1);
 }
 
+/// A name that the builder gave stands in the header: one's own, and of one that is parked.
+#[burrow::test]
+fn a_name_is_shown() {
+    let (tell, told) = (Chan::new(0), Chan::<()>::new(0));
+    let heard = tell.clone();
+    let wait = told.clone();
+    Builder::new().name("the \"first\"").go(move || {
+        tell.send(child());
+        wait.recv();
+    });
+    let text = heard.recv().unwrap();
+    assert!(text.contains("the \\\"first\\\"\" [running]:\n"), "{text}");
+    until(|| stack(true).contains(" \"the \\\"first\\\"\" [chan receive]:\n"));
+    told.close();
+}
+
 /// A text that is too long is cut, at any length.
 #[burrow::test]
 fn a_text_is_cut_to_the_buffer() {

@@ -339,3 +339,13 @@ impl Drop for Cleans {
         black_box(0);
     }
 }
+
+/// The name is there for the report, although the function's values are gone by then.
+#[burrow::test(exit = 2, console = "panic: lost\n\ngoroutine …\"worker\" [running]:\n")]
+fn a_named_goroutine_panics() {
+    Builder::new().name("worker").go(|| {
+        defer! { runtime::gosched() }
+        panic!("lost")
+    });
+    Chan::<()>::new(0).recv();
+}

@@ -168,6 +168,7 @@ pub fn header(printer: &mut Printer<'_, '_>, goroutine: &Goroutine) -> fmt::Resu
     };
     printer.header(&Header {
         id: goroutine.id,
+        name: goroutine.name,
         g: goroutine.g,
         m: goroutine.m,
         status: goroutine.status,

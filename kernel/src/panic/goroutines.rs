@@ -23,6 +23,8 @@ const SORTED: usize = 2048;
 pub struct Goroutine {
     /// Go: `goid`.
     pub id: u64,
+    /// Its name, where the program gave it one and it can be read.
+    pub name: Option<&'static str>,
     /// The word that the core keeps while it runs (`cpu::current`); its G's address.
     pub g: usize,
     /// The word that the core keeps while g0 runs for it, or 0.
@@ -118,8 +120,14 @@ pub fn describe(g: &'static G) -> Goroutine {
     // An M that was switched out took its goroutine along, which then stands where the M does.
     let off_core = m.filter(|m| !m.is_on_core() && m.word() == g.as_word());
     let context = off_core.map_or(g.context(), M::context);
+    // One that waits on an M stops the world.
+    let running =
+        (matches!(status, Status::Running | Status::Syscall) || m.is_some()) && off_core.is_none();
+    // Of one that runs elsewhere the name may be on its way out.
+    let readable = !running || core::ptr::eq(g, crate::g::current());
     Goroutine {
         id: g.goid(),
+        name: g.name().filter(|_| readable),
         g: g.as_word(),
         g0: m.map_or(0, |m| m.g0.as_word()),
         m: m.map(|m| (m.id(), (&raw const *m).addr())),
@@ -129,9 +137,7 @@ pub fn describe(g: &'static G) -> Goroutine {
         system: g.kind() == Kind::System,
         stack: slot(g),
         stack_limit: g.stack().limit,
-        // One that waits on an M stops the world.
-        running: (matches!(status, Status::Running | Status::Syscall) || m.is_some())
-            && off_core.is_none(),
+        running,
         saved: registers(context, &slot(g)),
         created_by: g.created_by(),
     }

@@ -43,6 +43,8 @@ pub enum Level {
 pub struct Header<'a> {
     /// Go: `goid`.
     pub id: u64,
+    /// Its name, where the program gave it one.
+    pub name: Option<&'a str>,
     /// The G's address, and its M's number and address.
     pub g: usize,
     /// See `g`.
@@ -175,6 +177,9 @@ impl Printer<'_, '_> {
     /// `goroutine N [status, M minutes, locked to thread]:`
     pub fn header(&mut self, header: &Header<'_>) -> fmt::Result {
         write!(self.out, "goroutine {}", header.id)?;
+        if let Some(name) = header.name {
+            write!(self.out, " {name:?}")?;
+        }
         if self.level >= Level::System {
             write!(self.out, " gp={:#x}", header.g)?;
             match header.m {
@@ -356,8 +361,15 @@ mod tests {
 
     #[test]
     fn headers() {
-        let plain =
-            Header { id: 1, g: 0x10, m: None, status: "running", minutes: 0, locked: false };
+        let plain = Header {
+            id: 1,
+            name: None,
+            g: 0x10,
+            m: None,
+            status: "running",
+            minutes: 0,
+            locked: false,
+        };
         let all = Header { id: 9, status: "syscall", minutes: 2, locked: true, ..plain };
         let image = Image::new();
         let text = |level, header: &Header<'_>| {
@@ -366,6 +378,9 @@ mod tests {
         assert_eq!(text(Level::Program, &plain), "goroutine 1 [running]:\n");
         let expected = "goroutine 9 [syscall, 2 minutes, locked to thread]:\n";
         assert_eq!(text(Level::Program, &all), expected);
+        let named = Header { name: Some("a \"b\"\n"), ..plain };
+        let expected = "goroutine 1 \"a \\\"b\\\"\\n\" [running]:\n";
+        assert_eq!(text(Level::Program, &named), expected);
         assert_eq!(text(Level::System, &plain), "goroutine 1 gp=0x10 m=nil [running]:\n");
         let on_m = Header { m: Some((3, 0x20)), ..plain };
         assert_eq!(text(Level::System, &on_m), "goroutine 1 gp=0x10 m=3 mp=0x20 [running]:\n");

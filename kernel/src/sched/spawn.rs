@@ -32,7 +32,7 @@ pub struct Spawn {
     pub kind: Kind,
     /// Stack limit in bytes.
     pub max_stack: usize,
-    /// Text for tracebacks; must live as long as the goroutine.
+    /// Text for tracebacks, from `Box::into_raw`; the goroutine frees it as it ends.
     pub name: Option<core::ptr::NonNull<str>>,
     /// Where it was asked for. Go: `gopc`.
     pub created_at: usize,
@@ -140,6 +140,8 @@ extern "C" fn goroutine_entry(_: usize) -> ! {
         // SAFETY: `newproc` stored a function with its own argument.
         chain::outermost(|| unsafe { start(arg) });
         g.panics.recovered.clear();
+        // After the report of a panic, which shows it.
+        g.free_name();
     }
     goexit1()
 }
@@ -158,7 +160,6 @@ pub fn goexit0(m: &'static M, g: &'static G) {
     g.casgstatus(Status::Running, Status::Dead);
     super::run::dropg(m, g);
     let (p, kind) = (m.p(), g.kind());
-    g.set_name(None);
     g.set_lockedm(None);
     gfput(p, g);
     // Last: who waits for it to be gone may ask what became of its stack.
