@@ -8,7 +8,7 @@
 
 use core::cell::UnsafeCell;
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use burrow_arch::context::{Registers, call_on};
 use burrow_arch::power::exit;
@@ -50,6 +50,8 @@ pub struct Failure<'a> {
 static DOWN: AtomicUsize = AtomicUsize::new(0);
 /// How often it failed. Go: `dying`.
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
+/// Whether the message is printed: it may run the program's own code.
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 #[repr(align(16))]
 struct Stack(UnsafeCell<[u8; STACK]>);
@@ -123,6 +125,7 @@ extern "C" fn first(arg: *mut ()) {
     }
     // The console cannot fail; what a `Display` that refused has written is all there is.
     let _ = (failure.text)(&mut Raw);
+    TOLD.store(true, Ordering::Relaxed);
     let _ = dump::dump(failure, &mut Raw);
     exit(2)
 }
@@ -133,6 +136,9 @@ extern "C" fn second(arg: *mut ()) {
     let failure = unsafe { failure_of(arg) };
     // The first one may have stopped in the middle of a line.
     let _ = Raw.write_char('\n');
+    if !TOLD.load(Ordering::Relaxed) {
+        let _ = Raw.write_str("fatal error: panic while printing panic value\n");
+    }
     let _ = (failure.text)(&mut Raw);
     let _ = Raw.write_str("panic during panic\n");
     let _ = dump::runtime_stack(failure, &mut Raw);
