@@ -8,22 +8,7 @@
 
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
-use burrow_tests::bench::{Bench, report};
-
-fn ping_pong(times: u64) {
-    let (there, back) = (Chan::<u64>::new(0), Chan::<u64>::new(0));
-    let (balls, returns) = (there.clone(), back.clone());
-    go(move || {
-        balls.iter().for_each(|ball| returns.send(ball));
-        returns.close();
-    });
-    for n in 0..times {
-        there.send(n);
-        back.recv();
-    }
-    there.close();
-    back.recv();
-}
+use burrow_tests::bench::{Bench, ping_pong, report};
 
 /// One producer, one consumer, 128 places.
 fn buffered(times: u64) {

@@ -8,7 +8,7 @@
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, Ordering};
-use burrow_tests::bench::{Bench, report};
+use burrow_tests::bench::{Bench, ping_pong, report};
 
 /// Goroutines that do nothing, in batches.
 fn spawn_batches(batches: u64) {
@@ -67,21 +67,6 @@ fn trees(times: u64) {
 }
 
 const TREE: u64 = (1 << 17) - 1;
-
-fn ping_pong(times: u64) {
-    let (there, back) = (Chan::<u64>::new(0), Chan::<u64>::new(0));
-    let (balls, returns) = (there.clone(), back.clone());
-    go(move || {
-        balls.iter().for_each(|ball| returns.send(ball));
-        returns.close();
-    });
-    for n in 0..times {
-        there.send(n);
-        back.recv();
-    }
-    there.close();
-    back.recv();
-}
 
 static STOP: AtomicBool = AtomicBool::new(false);
 

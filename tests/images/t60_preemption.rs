@@ -14,36 +14,11 @@ use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use burrow_arch::irq;
 use burrow_tests::arch::{hold_over_calls, hold_registers};
+use burrow_tests::hogs::{STOP, arithmetic_loop, call_loop, empty_loop};
 use burrow_tests::wait::{hold_core_until, preemptions, until};
 use core::hint::black_box;
 
 burrow::test_main!();
-
-static STOP: AtomicBool = AtomicBool::new(false);
-
-fn call_loop() {
-    #[inline(never)]
-    fn step(n: u64) -> u64 {
-        black_box(n) + 1
-    }
-    let mut n = 0;
-    while !STOP.load(Ordering::Relaxed) {
-        n = step(n);
-    }
-}
-
-fn arithmetic_loop() {
-    let mut x = 1u64;
-    while !STOP.load(Ordering::Relaxed) {
-        x = x.wrapping_mul(3).wrapping_add(1);
-    }
-    black_box(x);
-}
-
-#[allow(clippy::missing_spin_loop)] // Nothing at all in it: that is the case.
-fn empty_loop() {
-    while !STOP.load(Ordering::Relaxed) {}
-}
 
 /// Loops of three kinds on every core; main gets its turn again and again.
 #[burrow::test]

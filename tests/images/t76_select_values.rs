@@ -5,25 +5,10 @@
 use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
 use burrow::sync::atomic::{AtomicU32, Ordering};
+use burrow_tests::live::Live;
 use burrow_tests::wait::{go_and_park, until};
 
 burrow::test_main!();
-
-/// Counts how many of them live.
-struct Live(Arc<AtomicU32>);
-
-impl Live {
-    fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 #[burrow::test]
 fn every_value_is_dropped_once() {

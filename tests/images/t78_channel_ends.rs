@@ -5,6 +5,7 @@
 use burrow::kernel::sched::WaitReason;
 use burrow::prelude::*;
 use burrow::sync::atomic::{AtomicU32, Ordering};
+use burrow_tests::live::Live;
 use burrow_tests::wait::go_and_park;
 
 burrow::test_main!();
@@ -64,22 +65,6 @@ fn a_loop_sees_all_until_the_close() {
         next += 1;
     }
     assert_eq!(next, 10);
-}
-
-/// Counts how many of them live.
-struct Live(Arc<AtomicU32>);
-
-impl Live {
-    fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[burrow::test]

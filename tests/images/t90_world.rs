@@ -10,43 +10,18 @@ use burrow::kernel::trace::census::{self, Census};
 use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use burrow_tests::hogs::{STOP, arithmetic_loop, call_loop, empty_loop, step};
 use burrow_tests::wait::{LIMIT, spin_until, until};
 use core::hint::black_box;
 
 burrow::test_main!();
 
-static STOP: AtomicBool = AtomicBool::new(false);
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
 fn count_steps() {
     while !STOP.load(Ordering::Relaxed) {
         STEPS.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-#[inline(never)]
-fn step(n: u64) -> u64 {
-    black_box(n) + 1
-}
-
-fn call_loop() {
-    let mut n = 0;
-    while !STOP.load(Ordering::Relaxed) {
-        n = step(n);
-    }
-}
-
-fn arithmetic_loop() {
-    let mut x = 1u64;
-    while !STOP.load(Ordering::Relaxed) {
-        x = x.wrapping_mul(3).wrapping_add(1);
-    }
-    black_box(x);
-}
-
-#[allow(clippy::missing_spin_loop)] // Nothing at all in it: that is the case.
-fn empty_loop() {
-    while !STOP.load(Ordering::Relaxed) {}
 }
 
 fn hold(time: Duration) {

@@ -1,6 +1,6 @@
 //! Tests that need a machine are the images in `images/`, numbered in the order in which it comes
 //! alive; tests of the sources are in `host/`. Here is what images share: waiting on conditions,
-//! registers full of patterns, measuring.
+//! registers full of patterns, loops that hog a core, measuring.
 //!
 //! A case names the behaviours that it shows: `// covers: S05, S10`.
 #![cfg_attr(target_os = "none", no_std)]
@@ -12,6 +12,10 @@ extern crate alloc;
 pub mod arch;
 #[cfg(target_os = "none")]
 pub mod bench;
+#[cfg(target_os = "none")]
+pub mod hogs;
+#[cfg(target_os = "none")]
+pub mod live;
 #[cfg(target_os = "none")]
 pub mod steps;
 #[cfg(target_os = "none")]

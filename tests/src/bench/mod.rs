@@ -98,3 +98,19 @@ fn median(sorted: &[f64]) -> f64 {
 fn percentile(sorted: &[f64], percent: usize) -> f64 {
     sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)]
 }
+
+/// A value there and back, so many times, over channels without room.
+pub fn ping_pong(times: u64) {
+    let (there, back) = (Chan::<u64>::new(0), Chan::<u64>::new(0));
+    let (balls, returns) = (there.clone(), back.clone());
+    go(move || {
+        balls.iter().for_each(|ball| returns.send(ball));
+        returns.close();
+    });
+    for n in 0..times {
+        there.send(n);
+        back.recv();
+    }
+    there.close();
+    back.recv();
+}
