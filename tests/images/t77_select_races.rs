@@ -112,7 +112,7 @@ fn plain_and_selecting_partners_finish() {
 #[burrow::test]
 fn a_value_is_sent_once() {
     // covers: C24
-    const COUNT: usize = 20_000;
+    const COUNT: usize = 100_000;
     let lanes: [Chan<usize>; 4] = core::array::from_fn(|_| Chan::new(0));
     let merged = Chan::new(0);
     let out = lanes.clone();
