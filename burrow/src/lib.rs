@@ -15,6 +15,7 @@ extern crate self as burrow;
 // Entry points: nothing calls them by name.
 use burrow_boot as _;
 
+pub mod block;
 pub mod chan;
 pub mod collections;
 pub mod context;
