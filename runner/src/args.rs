@@ -11,6 +11,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::failure::{Failure, Result};
 use crate::machine::accel::Choice;
+use crate::machine::disks::{Bus, Disk};
 use crate::machine::{Arch, Boot};
 use crate::nearest::hint;
 
@@ -51,6 +52,8 @@ pub struct Options {
     pub icount: bool,
     pub gic: Option<u8>,
     pub gdb: Option<u16>,
+    pub disks: Vec<Disk>,
+    pub disk_bus: Option<Bus>,
     pub timeout: Option<Duration>,
     pub out: Option<PathBuf>,
     pub jobs: Option<usize>,
@@ -61,7 +64,7 @@ pub struct Options {
     pub bin: Option<String>,
 }
 
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 24] = [
     "--arch",
     "--smp",
     "--mem",
@@ -71,6 +74,8 @@ const KNOWN: [&str; 22] = [
     "--icount",
     "--gic",
     "--gdb",
+    "--disk",
+    "--disk-bus",
     "--timeout",
     "--out",
     "--bin",
@@ -146,6 +151,8 @@ impl Options {
                 self.gdb =
                     Some(port.map_err(|_| Failure::usage("--gdb=PORT takes a port number"))?);
             }
+            "--disk" => self.disks.push(Disk::parse(&value(parser, name)?)),
+            "--disk-bus" => self.disk_bus = Some(Bus::parse(&value(parser, name)?)?),
             "--timeout" => {
                 let seconds = number(parser, name, 1, 1_000_000)?;
                 self.timeout = Some(Duration::from_secs(seconds.into()));
@@ -292,11 +299,20 @@ mod tests {
             ("--mem 1T", "--mem takes a size such as 512M or 4G, not 1T"),
             ("--arch mips", "no CPU mips: --arch takes x86_64 or aarch64"),
             ("--boot grub", "no way to boot grub: --boot takes pvh, bios or uefi"),
+            ("--disk-bus scsi", "no bus scsi: --disk-bus takes pci or mmio"),
             ("a b", "one image at a time: b is too many (the image's own arguments go after --)"),
         ] {
             let failure = read(line).expect_err(line);
             assert_eq!((failure.code, failure.message.as_str()), (64, message));
         }
+    }
+
+    #[test]
+    fn disks_keep_their_order() {
+        let options = read("hello --disk a.img --disk=b.img,ro --disk-bus mmio").unwrap().1;
+        let paths: Vec<_> = options.disks.iter().map(|d| (d.file.to_str(), d.read_only)).collect();
+        assert_eq!(paths, [(Some("a.img"), false), (Some("b.img"), true)]);
+        assert_eq!(options.disk_bus, Some(Bus::Mmio));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::args::Options;
 use crate::failure::{Failure, Result};
 use crate::machine::command::{Channels, Media, arguments};
+use crate::machine::disks::{Bus, Disk};
 use crate::machine::{Arch, Boot, Machine};
 use crate::vm::{self, Console, End};
 use crate::workspace::{Workspace, find};
@@ -43,7 +44,15 @@ pub fn machine(options: &Options, arch: Arch) -> Result<Machine> {
     }
     let accel = options.accel.settle(arch)?;
     let mem = options.mem.clone().unwrap_or_else(|| "512M".into());
-    Ok(Machine { arch, smp, mem, boot, accel, icount: options.icount, gic, gdb: options.gdb })
+    let disk_bus = options.disk_bus.unwrap_or(Bus::Pci);
+    if arch == Arch::X86_64 && disk_bus == Bus::Mmio {
+        return Err(Failure::usage(
+            "--disk-bus mmio is for aarch64: x86_64's machine has its devices on PCI",
+        ));
+    }
+    options.disks.iter().try_for_each(Disk::check)?;
+    let (disks, icount, gdb) = (options.disks.clone(), options.icount, options.gdb);
+    Ok(Machine { arch, smp, mem, boot, accel, icount, gic, gdb, disks, disk_bus })
 }
 
 /// What goes into the machine for the image in `elf`.
@@ -149,6 +158,21 @@ mod tests {
         let options = Options { smp: Some(16), gic: Some(2), ..Options::default() };
         assert!(machine(&options, Arch::Aarch64).is_err());
         assert!(machine(&options, Arch::X86_64).is_ok());
+    }
+
+    #[test]
+    fn devices_outside_pci_are_aarch64s() {
+        let options = Options { disk_bus: Some(Bus::Mmio), ..Options::default() };
+        assert_eq!(machine(&options, Arch::Aarch64).unwrap().disk_bus, Bus::Mmio);
+        assert!(machine(&options, Arch::X86_64).unwrap_err().message.contains("on PCI"));
+    }
+
+    #[test]
+    fn a_disk_has_to_be_there() {
+        let options = Options { disks: vec![Disk::parse("/no/such.img")], ..Options::default() };
+        let failure = machine(&options, Arch::X86_64).unwrap_err();
+        assert_eq!(failure.code, 64);
+        assert!(failure.message.starts_with("no disk /no/such.img"), "{}", failure.message);
     }
 
     #[test]

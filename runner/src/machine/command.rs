@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::accel::Accel;
+use super::disks::Bus;
 use super::{Arch, Boot, Machine};
 
 /// What is put into the machine.
@@ -52,6 +53,7 @@ pub fn arguments(
         args.words("-S");
     }
     args.media(media, line);
+    args.disks(machine);
     args.0
 }
 
@@ -116,6 +118,26 @@ impl Arguments {
             }
         }
     }
+
+    fn disks(&mut self, machine: &Machine) {
+        let device = match machine.disk_bus {
+            Bus::Pci => "virtio-blk-pci,disable-legacy=on",
+            Bus::Mmio => "virtio-blk-device",
+        };
+        if machine.disk_bus == Bus::Mmio && !machine.disks.is_empty() {
+            // Otherwise these devices speak an older protocol.
+            self.option("-global", "virtio-mmio.force-legacy=false");
+        }
+        for (number, disk) in machine.disks.iter().enumerate() {
+            let file = escaped(&disk.file);
+            let mut drive = format!("if=none,id=disk{number},format=raw,file={file}");
+            if disk.read_only {
+                drive.push_str(",readonly=on");
+            }
+            self.option("-drive", drive);
+            self.option("-device", format!("{device},drive=disk{number}"));
+        }
+    }
 }
 
 /// A comma separates QEMU's suboptions; two stand for one.
@@ -134,6 +156,7 @@ pub fn boot_name(boot: Boot) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::disks::Disk;
     use super::*;
 
     fn machine(arch: Arch) -> Machine {
@@ -146,6 +169,8 @@ mod tests {
             icount: false,
             gic: 2,
             gdb: None,
+            disks: Vec::new(),
+            disk_bus: Bus::Pci,
         }
     }
 
@@ -179,5 +204,22 @@ mod tests {
             line.contains("-cpu max,cntfrq=1000000000 -accel tcg,thread=single -icount shift=0")
         );
         assert!(line.contains("-gdb tcp:127.0.0.1:1234 -S"));
+    }
+
+    #[test]
+    fn disks_are_virtio_devices() {
+        let disks = vec![Disk::parse("/t/a,b.img"), Disk::parse("c.img,ro")];
+        let mut machine = Machine { disks, ..machine(Arch::Aarch64) };
+        let pci = line(&machine, "");
+        assert!(
+            pci.contains("file=/t/a,,b.img -device virtio-blk-pci,disable-legacy=on,drive=disk0")
+        );
+        assert!(pci.ends_with(
+            "file=c.img,readonly=on -device virtio-blk-pci,disable-legacy=on,drive=disk1"
+        ));
+        machine.disk_bus = Bus::Mmio;
+        let mmio = line(&machine, "");
+        assert!(mmio.contains("-global virtio-mmio.force-legacy=false -drive"));
+        assert!(mmio.contains("-device virtio-blk-device,drive=disk0"));
     }
 }

@@ -1,10 +1,11 @@
 //! The machine that an image is to run on: what can be chosen about it.
 //!
-//! `accel` decides between emulating and using the host's CPU, `command` turns a [`Machine`] into
-//! QEMU's arguments.
+//! `accel` decides between emulating and using the host's CPU, `disks` are what it may read and
+//! write, `command` turns a [`Machine`] into QEMU's arguments.
 
 pub mod accel;
 pub mod command;
+pub mod disks;
 
 use crate::failure::{Failure, Result};
 
@@ -82,6 +83,9 @@ pub struct Machine {
     pub gic: u8,
     /// Wait for gdb on this port.
     pub gdb: Option<u16>,
+    /// In the order in which the image sees them.
+    pub disks: Vec<disks::Disk>,
+    pub disk_bus: disks::Bus,
 }
 
 impl Machine {

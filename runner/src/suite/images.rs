@@ -150,6 +150,8 @@ fn copy(options: &Options) -> Options {
         boot: options.boot,
         icount: options.icount,
         gic: options.gic,
+        disks: options.disks.clone(),
+        disk_bus: options.disk_bus,
         ..Options::default()
     }
 }
