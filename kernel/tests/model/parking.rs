@@ -1,7 +1,7 @@
 //! A semaphore for models of locks: waiters in order, permits handed to the first, time at will.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use burrow_kernel::sync::atomic::spin_hint;
 use burrow_kernel::sync::parking::{Handoff, Parking, Queue, Wait};
@@ -21,8 +21,11 @@ struct Inner {
     granted: Vec<u32>,
 }
 
-/// Outside of the model: only differences within one execution count.
-static CLOCK: AtomicU64 = AtomicU64::new(0);
+std::thread_local! {
+    /// Outside of the model: only differences within one execution count. One for each test: a model's
+    /// threads share one thread of the host, and a test beside it must not move its clock.
+    static CLOCK: Cell<u64> = const { Cell::new(0) };
+}
 
 impl<const TICK: u64, const SPINS: u32> Sema<TICK, SPINS> {
     pub fn new() -> Self {
@@ -68,7 +71,7 @@ impl<const TICK: u64, const SPINS: u32> Parking for Sema<TICK, SPINS> {
     }
 
     fn nanotime() -> u64 {
-        CLOCK.fetch_add(TICK, Ordering::Relaxed)
+        CLOCK.replace(CLOCK.get() + TICK)
     }
 
     fn fatal(text: &'static str) -> ! {
