@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::disks::Disks;
 use super::protocol::{OwnBoot, read};
 use super::tally::Tally;
 use super::verdict::{Judged, is_silent, judge, judge_example, judge_own};
@@ -22,6 +23,7 @@ use crate::failure::Result;
 use crate::launch::{command_line, machine};
 use crate::machine::accel::{Accel, Choice};
 use crate::machine::command::Media;
+use crate::machine::disks::Bus;
 use crate::machine::{Arch, Machine};
 use crate::vm::{self, Console, Outcome};
 use crate::workspace::{Image, Workspace};
@@ -40,6 +42,7 @@ struct Job {
     image: String,
     machine: Machine,
     boot: PathBuf,
+    disks: Arc<Disks>,
     what: What,
 }
 
@@ -83,6 +86,7 @@ fn prepare(
         build(workspace, arch, images)?;
         for image in images {
             let what = what(workspace, image);
+            let disks = Arc::new(disks(workspace, image)?);
             let boot = image::bootable(
                 workspace,
                 arch,
@@ -90,17 +94,32 @@ fn prepare(
             )?;
             for &smp in &cores {
                 let options = Options { smp: Some(smp), accel: accel(options), ..copy(options) };
-                let machine = machine(&options, arch)?;
+                let mut machine = machine(&options, arch)?;
+                if options.disk_bus.is_none() {
+                    machine.disk_bus = usual_bus(arch, smp);
+                }
                 jobs.push(Job {
                     image: image.name.clone(),
                     machine,
                     boot: boot.clone(),
+                    disks: disks.clone(),
                     what: what.clone(),
                 });
             }
         }
     }
     Ok(jobs)
+}
+
+/// The disks that the image's description asks for.
+fn disks(workspace: &Workspace, image: &Image) -> Result<Disks> {
+    let dir = if image.is_test() { "tests/disks" } else { "examples/disks" };
+    Disks::described(&workspace.root.join(dir).join(format!("{}.txt", image.name)))
+}
+
+/// One of aarch64's machines has its disks outside PCI, so that both ways are tried.
+fn usual_bus(arch: Arch, smp: u32) -> Bus {
+    if arch == Arch::Aarch64 && smp == 2 { Bus::Mmio } else { Bus::Pci }
 }
 
 fn what(workspace: &Workspace, image: &Image) -> What {
@@ -200,11 +219,14 @@ impl Runs<'_> {
         settings.extend(self.word(case));
         let media = Media::Kernel(job.boot.clone());
         let line = command_line(&settings, &[]);
-        let outcome = vm::run(&job.machine, &media, &line, Console::Keep, Some(limit))?;
+        let made = job.disks.make()?;
+        let mut machine = job.machine.clone();
+        machine.disks.extend(made.disks(&job.disks));
+        let outcome = vm::run(&machine, &media, &line, Console::Keep, Some(limit))?;
         if interrupt::caught().is_some() {
             return Ok(Vec::new());
         }
-        let judged = match &job.what {
+        let mut judged = match &job.what {
             What::Own(own) => judge_own(own, &outcome, limit),
             What::Example(expected) => judge_example(expected, &outcome, limit),
             What::Cases if self.case.is_some() && is_silent(&outcome) => {
@@ -215,6 +237,15 @@ impl Runs<'_> {
             }
             What::Cases => judge(&outcome, limit),
         };
+        // A case alone leaves other disks behind than all of them.
+        let whole = case.is_none() && !matches!(job.what, What::Own(_));
+        if whole
+            && judged.count.failed == 0
+            && let Some(wrong) = job.disks.judge(&made)
+        {
+            judged.count.failed += 1;
+            judged.story = wrong;
+        }
         self.report(job, &judged, &outcome);
         Ok(judged.own_boots.into_iter().filter_map(|own| self.follow(job, own)).collect())
     }

@@ -1,9 +1,10 @@
 //! `qemu-run.sh test`: host tests, then every test image on both CPUs with 1, 2 and 4 cores.
 //!
-//! `host` runs what cargo can test here, `images` boots, `protocol` reads consoles, `verdict` judges,
+//! `host` runs what cargo can test here, `images` boots with `disks`, `protocol` reads consoles, `verdict` judges,
 //! `tally` counts and closes with the line that says how it went. `bench` boots figures, not tests.
 
 pub mod bench;
+mod disks;
 pub mod host;
 mod images;
 mod protocol;

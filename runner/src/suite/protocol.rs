@@ -83,7 +83,7 @@ fn own_boot(line: &str) -> Option<OwnBoot> {
 }
 
 /// A text in quotes, as Rust's `{:?}` writes it.
-fn unescaped(quoted: &str) -> Option<String> {
+pub fn unescaped(quoted: &str) -> Option<String> {
     let mut chars = quoted.strip_prefix('"')?.chars();
     let mut text = String::new();
     loop {
