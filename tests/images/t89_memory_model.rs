@@ -264,7 +264,11 @@ fn one_sees_the_other(write: fn(&AtomicU64)) {
             let look = |(n, words): (usize, &[Line; 2])| {
                 let n = n as u64 + 1;
                 met[side].0.store(n, Ordering::Release);
-                until(|| met[1 - side].0.load(Ordering::Acquire) >= n);
+                let other = || met[1 - side].0.load(Ordering::Acquire) >= n;
+                // Who yields comes too late.
+                if !(0..10_000).any(|_| other()) {
+                    until(other);
+                }
                 write(&words[side].0);
                 words[1 - side].0.load(Ordering::SeqCst)
             };
