@@ -1,7 +1,7 @@
 //! The scheduler in figures: starting goroutines, yielding, handing over, waiting for a turn.
 //!
-//! The same work as `spawn`, `yield`, `spawn_tree16`, `chan_pingpong_unbuf` and `preempt_latency`
-//! of the Go side, one JSON line each.
+//! The same work as `spawn`, `yield`, `spawn_tree16`, `chan_pingpong_unbuf`, `pingpong_locked` and
+//! `preempt_latency` of the Go side, one JSON line each.
 #![no_std]
 #![no_main]
 
@@ -70,6 +70,35 @@ const TREE: u64 = (1 << 17) - 1;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// As [`ping_pong`], with one side or both wired to their threads.
+fn locked_ping_pong(wired: [bool; 2]) -> impl Fn(u64) {
+    let as_asked = |wired| {
+        if wired {
+            runtime::lock_os_thread();
+        }
+    };
+    move |times| {
+        let (there, back) = (Chan::<u64>::new(0), Chan::<u64>::new(0));
+        let (balls, returns) = (there.clone(), back.clone());
+        let answers = spawn(move || {
+            as_asked(wired[1]);
+            balls.iter().for_each(|ball| returns.send(ball));
+            runtime::unlock_os_thread();
+        });
+        let asks = spawn(move || {
+            as_asked(wired[0]);
+            for n in 0..times {
+                there.send(n);
+                back.recv();
+            }
+            there.close();
+            runtime::unlock_os_thread();
+        });
+        asks.join().expect("asks");
+        answers.join().expect("answers");
+    }
+}
+
 /// How long main waits, runnable, while a loop without calls has every core.
 fn wait_for_a_turn() {
     STOP.store(false, Ordering::Relaxed);
@@ -106,6 +135,8 @@ fn main() {
     bench.per_op("yield", "_2g", 2, yields(2));
     bench.per_op("yield", "_1000g", 1_000, yields(1_000));
     bench.per_op("chan_pingpong_unbuf", "", 1, ping_pong);
+    bench.per_op("pingpong_locked", "_one", 1, locked_ping_pong([true, false]));
+    bench.per_op("pingpong_locked", "_both", 1, locked_ping_pong([true, true]));
     if bench.wants("preempt_latency") {
         wait_for_a_turn();
     }
