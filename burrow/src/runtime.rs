@@ -10,7 +10,7 @@ mod traceback;
 use core::sync::atomic::Ordering;
 
 use burrow_kernel::g;
-use burrow_kernel::sched::{SCHED, run, spawn, stop, table};
+use burrow_kernel::sched::{SCHED, procs, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
 pub use exit::{ExitCode, Termination};
@@ -36,17 +36,14 @@ pub fn goexit() -> ! {
     burrow_kernel::panic::chain::goexit()
 }
 
-/// How many Ps there are: at most that many cores run goroutine code. 0 only asks. Go:
+/// Sets how many Ps there are: at most that many cores run goroutine code. Gives the number before;
+/// 0 changes nothing. At the start it is the number of cores, or what the command line's
+/// `gomaxprocs=N` says. More than the machine has cores is remembered, and uses them all. Go:
 /// `GOMAXPROCS`.
 ///
-/// Changing the number while the program runs is not there yet: the command line's `gomaxprocs=N`
-/// sets it, and a value other than the one in force is fatal.
+/// A change stops the world for a moment, and may move the caller to another core.
 pub fn gomaxprocs(n: usize) -> usize {
-    let now = SCHED.procs();
-    if n != 0 && n != now {
-        throw("gomaxprocs: the number of Ps is fixed at start");
-    }
-    now
+    procs::gomaxprocs(n)
 }
 
 /// Cores of the machine. Go: `NumCPU`.

@@ -146,7 +146,7 @@ impl Case {
             self.ask_for_boot();
             return None;
         }
-        let cores = runtime::gomaxprocs(0);
+        let cores = runtime::gomaxprocs(0).min(runtime::num_cpu());
         if let Some(wanted) = self.options.smp.filter(|wanted| *wanted as usize > cores) {
             println!("test {} ... skipped: needs {wanted} cores", self.short());
             return Some(Verdict::Skipped);

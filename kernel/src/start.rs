@@ -116,8 +116,7 @@ fn require<T, E: core::fmt::Display>(found: Result<T, E>) -> T {
 
 /// Ps for all cores. Those in use become idle as their cores arrive. Go: `schedinit`, `procresize`.
 fn schedinit(cores: usize) {
-    let procs = CONFIG.gomaxprocs().unwrap_or(cores).min(cores);
-    SCHED.set_size(cores, procs);
+    SCHED.set_size(cores, CONFIG.gomaxprocs().unwrap_or(cores));
     let seed = CONFIG
         .seed()
         .or_else(burrow_arch::entropy::random)

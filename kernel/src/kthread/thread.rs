@@ -194,7 +194,8 @@ pub fn enter_scheduler(m: &'static M) -> ! {
     burrow_arch::irq::enable();
     if m.try_p().is_none() {
         let p = percpu::local().own_p();
-        if p.id < SCHED.procs() {
+        // By what was so at the start: who changes the number waits for those cores, not for others.
+        if p.id < SCHED.first_procs() {
             // It looks for work before it becomes idle, as any core does: goroutines may wait that
             // were started when there was nobody to wake (law 9).
             p.set_status(Status::Idle);

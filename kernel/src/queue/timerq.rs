@@ -104,6 +104,11 @@ impl<T: Copy> TimerHeap<T> {
         }
     }
 
+    /// Visits all entries, in no order.
+    pub fn for_each(&self, visit: impl FnMut(Entry<T>)) {
+        self.entries.iter().copied().for_each(visit);
+    }
+
     /// Gives back the room of entries that left.
     pub fn shrink_to_fit(&mut self) {
         self.entries.shrink_to_fit();

@@ -19,8 +19,7 @@ pub type Found = (&'static G, Slice);
 #[inline(always)]
 pub fn findrunnable(m: &'static M) -> Found {
     loop {
-        if SCHED.world.gcwaiting() {
-            stop::gcstopm(m);
+        if SCHED.world.is_asking() && stop::attend(m) {
             continue;
         }
         if let Some(found) = find_with_p(m, m.p()) {
@@ -102,7 +101,7 @@ enum GivenUp {
 #[inline(never)]
 fn give_up_p(m: &'static M) -> GivenUp {
     let mut locked = SCHED.lock.lock();
-    if SCHED.world.gcwaiting() {
+    if stop::wants(m.p()) {
         // Set since the last look: its idle Ps have been counted, and this is none of them.
         return GivenUp::LookAgain;
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `run` (the g0 loop), `find` and `steal` (where work comes from), `spin`'s protocol
 //! in [`crate::queue::spin`], `idle` (Ms and Ps without work), `park`, `spawn`, `preempt`, `tick`,
-//! `deadlock`, `stop`, `locked`.
+//! `deadlock`, `stop`, `procs`, `locked`.
 //!
 //! # Who wakes whom (law 9)
 //!
@@ -24,6 +24,7 @@ pub mod idle;
 pub mod locked;
 pub mod park;
 pub mod preempt;
+pub mod procs;
 pub mod run;
 pub mod spawn;
 pub mod steal;
@@ -35,7 +36,9 @@ pub mod tick;
 mod point;
 mod reason;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use alloc::boxed::Box;
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use burrow_arch::platform::MAX_CORES;
 
@@ -71,10 +74,16 @@ pub struct Sched {
     goidgen: AtomicU64,
     /// Stopping the world.
     pub world: stop::World,
-    /// Random orders of the Ps. Go: `stealOrder`.
-    steal_order: spin::Once<RandomOrder>,
-    /// Ps in use. Go: `gomaxprocs`.
+    /// Random orders of the Ps in use; one of those in `steal_orders`. Go: `stealOrder`.
+    steal_order: AtomicPtr<RandomOrder>,
+    /// Random orders of one P, of two, and so on, up to the number of cores.
+    steal_orders: spin::Once<Box<[RandomOrder]>>,
+    /// Ps in use.
     procs: AtomicU32,
+    /// Ps in use at the start: each is taken by its core as that arrives.
+    first_procs: AtomicU32,
+    /// Ps that the program asks for; more than cores are not in use. Go: `gomaxprocs`.
+    asked: AtomicUsize,
     /// Cores of the machine. Go: `ncpu`.
     cores: AtomicU32,
     /// Set when main starts; before, nobody is woken. Go: `mainStarted`.
@@ -120,17 +129,25 @@ impl Sched {
             spinners: Spinners::new(),
             goidgen: AtomicU64::new(1),
             world: stop::World::new(),
-            steal_order: spin::Once::new(),
+            steal_order: AtomicPtr::new(null_mut()),
+            steal_orders: spin::Once::new(),
             procs: AtomicU32::new(0),
+            first_procs: AtomicU32::new(0),
+            asked: AtomicUsize::new(0),
             cores: AtomicU32::new(0),
             main_started: core::sync::atomic::AtomicBool::new(false),
         }
     }
 
-    /// Ps in use. Go: `gomaxprocs`.
+    /// Ps in use: the first so many. Changes only in a stopped world.
     #[inline(always)]
     pub fn procs(&self) -> usize {
         self.procs.load(Ordering::Relaxed) as usize
+    }
+
+    /// Ps in use at the start.
+    pub fn first_procs(&self) -> usize {
+        self.first_procs.load(Ordering::Relaxed) as usize
     }
 
     /// Cores of the machine. Go: `ncpu`.
@@ -139,16 +156,28 @@ impl Sched {
     }
 
     /// Given once at start.
-    pub fn set_size(&self, cores: usize, procs: usize) {
+    pub fn set_size(&self, cores: usize, asked: usize) {
         self.cores.store(cores as u32, Ordering::Relaxed);
-        self.steal_order.call_once(|| RandomOrder::new(procs));
+        self.steal_orders.call_once(|| (1..=cores).map(RandomOrder::new).collect());
+        self.asked.store(asked, Ordering::Relaxed);
+        self.first_procs.store(asked.min(cores) as u32, Ordering::Relaxed);
+        self.set_procs(asked.min(cores));
+    }
+
+    /// At start, or in a stopped world.
+    fn set_procs(&self, procs: usize) {
+        let order = self.steal_orders.get().and_then(|orders| orders.get(procs - 1));
+        let Some(order) = order else { crate::panic::throw("procresize: invalid arg") };
+        // Release: pairs with `steal_order`.
+        self.steal_order.store((&raw const *order).cast_mut(), Ordering::Release);
         self.procs.store(procs as u32, Ordering::Relaxed);
     }
 
-    /// All Ps in a random order. Go: `stealOrder.start`.
+    /// All Ps in use in a random order. Go: `stealOrder.start`.
     #[inline(always)]
     pub fn steal_order(&self, random: u32) -> Visit {
-        match self.steal_order.get() {
+        // SAFETY: one of `steal_orders`, which stay.
+        match unsafe { self.steal_order.load(Ordering::Acquire).as_ref() } {
             Some(order) => order.start(random),
             None => crate::panic::throw("stealing before the Ps were made"),
         }

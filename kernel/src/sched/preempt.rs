@@ -85,7 +85,7 @@ fn leave(g: &'static G, m: &'static M, why: Preempt) {
     }
     // Perhaps a timer of this P became due while others had the core.
     let due = || m.try_p().is_some_and(|p| p.timers.flags() & DUE != 0);
-    if (threads && !due() && !SCHED.world.gcwaiting()) || !stop::may_leave() {
+    if (threads && !due() && !SCHED.world.is_asking()) || !stop::may_leave() {
         let _ = g.lower();
         return;
     }

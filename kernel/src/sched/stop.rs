@@ -1,23 +1,23 @@
 //! Stopping the world: no goroutine runs but the one that asked (law 16). Go: `stopTheWorld`,
 //! `startTheWorld`, `gcstopm`.
 //!
-//! Each P stops by itself: an M that looks for work while `gcwaiting` is set gives its P up as
+//! Each P stops by itself: an M that looks for work while [`STOP`] is asked for gives its P up as
 //! `GcStop` and sleeps ([`gcstopm`]). Idle Ps are taken at once; a P whose M runs a goroutine is
 //! asked for by an interrupt, and its core's tick asks again until it has stopped
 //! ([`super::tick`]). The requester keeps its P, sleeps on a note until the last of the others has
 //! stopped, and goes on. Kernel threads without a P notice nothing, and have their turns on the
 //! requester's core too.
 //!
-//! Differs from Go: there the requester asks again every 100 µs. Here nobody needs to: `gcwaiting`
-//! is set before the interrupt is sent, so that a core either sees it when it next looks for work,
+//! Differs from Go: there the requester asks again every 100 µs. Here nobody needs to: `STOP` is
+//! asked for before the interrupt is sent, so that a core either sees it when it next looks for work,
 //! or runs a goroutine when the interrupt comes and then ticks until that has left.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use burrow_arch::ipi;
 
-use super::{Locked, SCHED, WaitReason, acquirep, idle, releasep};
+use super::{Locked, SCHED, WaitReason, acquirep, idle, procs, releasep};
 use crate::g::{self, Status as GStatus};
 use crate::kthread::note::Note;
 use crate::kthread::{self, notesleep};
@@ -32,8 +32,8 @@ use crate::trace::ring::Event;
 pub struct World {
     /// One stops the world at a time. Go: `worldsema`.
     sema: Sema,
-    /// The world stops or is stopped. Changed under the scheduler's lock. Go: `gcwaiting`.
-    gcwaiting: AtomicBool,
+    /// What is asked of Ms that look for work. Changed under the scheduler's lock.
+    asked: AtomicU32,
     /// Signalled by the last P to stop. Go: `stopnote`.
     note: Note<M>,
 }
@@ -41,14 +41,60 @@ pub struct World {
 impl World {
     /// A world that runs.
     pub const fn new() -> Self {
-        Self { sema: Sema::with_permits(1), gcwaiting: AtomicBool::new(false), note: Note::new() }
+        Self { sema: Sema::with_permits(1), asked: AtomicU32::new(0), note: Note::new() }
     }
 
     /// Whether the world stops or is stopped. Go: `gcwaiting`.
     #[inline(always)]
     pub fn gcwaiting(&self) -> bool {
-        self.gcwaiting.load(Ordering::Relaxed)
+        self.wants(STOP)
     }
+
+    /// Whether Ms that look for work are asked for anything: to [`attend`] to it.
+    #[inline(always)]
+    pub fn is_asking(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether they are asked for that.
+    pub(super) fn wants(&self, what: u32) -> bool {
+        self.asked.load(Ordering::Relaxed) & what != 0
+    }
+
+    /// Under the scheduler's lock.
+    pub(super) fn ask(&self, what: u32) {
+        self.asked.fetch_or(what, Ordering::Relaxed);
+    }
+
+    /// Under the scheduler's lock.
+    pub(super) fn settle(&self, what: u32) {
+        self.asked.fetch_and(!what, Ordering::Relaxed);
+    }
+}
+
+/// The world stops or is stopped: every P is to stop. Go: `gcwaiting`.
+const STOP: u32 = 1;
+/// A P that was taken out of use is still held: see [`procs`].
+pub(super) const RETIRE: u32 = 2;
+
+/// Whether something is asked of the M that holds this P.
+pub(super) fn wants(p: &P) -> bool {
+    SCHED.world.gcwaiting() || (SCHED.world.wants(RETIRE) && p.id >= SCHED.procs())
+}
+
+/// Something is asked of Ms that look for work: does it, if it is asked of this one. Whether the P
+/// was given up for it and is held again, so that everything may have changed. On g0, with a P.
+#[cold]
+pub fn attend(m: &'static M) -> bool {
+    if SCHED.world.gcwaiting() {
+        gcstopm(m);
+        return true;
+    }
+    if wants(m.p()) {
+        procs::retire(m);
+        return true;
+    }
+    false
 }
 
 /// Runs `f` on the caller while no other goroutine runs. `f` must not park, yield or end the
@@ -64,10 +110,11 @@ pub fn stop_the_world<T>(f: impl FnOnce() -> T) -> T {
 }
 
 /// The world is stopped by this goroutine while this lives.
-struct Stopped(PhantomData<*mut ()>);
+pub(super) struct Stopped(PhantomData<*mut ()>);
 
 impl Stopped {
-    fn begin() -> Self {
+    /// Stops it; may park until it is this goroutine's turn.
+    pub(super) fn begin() -> Self {
         if is_stopped_here() {
             crate::panic::throw("stop_the_world: the world is stopped already");
         }
@@ -80,6 +127,7 @@ impl Stopped {
 impl Drop for Stopped {
     fn drop(&mut self) {
         start_with_sema();
+        procs::leave_retired();
         SCHED.world.sema.release();
     }
 }
@@ -96,7 +144,7 @@ fn stop_with_sema() {
     record(Event::Stop, g.goid(), m.id());
     let mut locked = SCHED.lock.lock();
     locked.stopwait = SCHED.procs();
-    SCHED.world.gcwaiting.store(true, Ordering::Relaxed);
+    SCHED.world.ask(STOP);
     stop_p(&mut locked, p);
     while let Some(idle) = locked.pidleget_any(0) {
         stop_p(&mut locked, idle);
@@ -123,7 +171,7 @@ fn stop_p(locked: &mut Locked, p: &'static P) -> bool {
 /// Interrupts every core whose P has not stopped. Go: `preemptall`.
 ///
 /// Whatever the P's status seems to be: its core may be about to run a goroutine. A core that has
-/// not arrived yet loses the interrupt and finds `gcwaiting` set when it does.
+/// not arrived yet loses the interrupt and finds `STOP` asked for when it does.
 fn preemptall() {
     for id in (0..SCHED.procs()).filter(|&id| allp(id).status() != Status::GcStop) {
         ipi::send(id);
@@ -131,7 +179,7 @@ fn preemptall() {
 }
 
 /// Stops this M and its P until the world goes on. On g0, holding a P. Go: `gcstopm`.
-pub fn gcstopm(m: &'static M) {
+fn gcstopm(m: &'static M) {
     if m.p().status() == Status::GcStop {
         crate::panic::throw("stop_the_world: the function gave the goroutine up");
     }
@@ -165,7 +213,7 @@ fn start_with_sema() {
         crate::panic::throw("startTheWorld: the world was not stopped here");
     }
     let mut locked = SCHED.lock.lock();
-    SCHED.world.gcwaiting.store(false, Ordering::Relaxed);
+    SCHED.world.settle(STOP);
     own.set_status(Status::Running);
     for p in (0..SCHED.procs()).map(allp).filter(|p| p.id != own.id) {
         p.set_status(Status::Idle);

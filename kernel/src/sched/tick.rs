@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use burrow_arch::{clock, ipi, paging, trap::TrapFrame};
 
 use super::preempt::{Outcome, try_preempt};
-use super::{SCHED, find};
+use super::{SCHED, find, stop};
 use crate::config::{RETRY_NS, SLICE_NS, TICK_NS, TIMER_RETRY_NS, TLB_FLUSH_TICKS};
 use crate::g::{self, Preempt};
 use crate::p::{self, P, Status};
@@ -201,7 +201,7 @@ fn waits(core: &'static Core, p: &'static P) -> bool {
 
 /// Whether the world waits for this P.
 fn stops(p: &P) -> bool {
-    SCHED.world.gcwaiting() && p.status() == Status::Running
+    SCHED.world.is_asking() && p.status() == Status::Running && stop::wants(p)
 }
 
 /// A scheduling tick; whether what runs here has had its time.

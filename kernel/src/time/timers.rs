@@ -236,6 +236,36 @@ impl Timers {
         heap.shrink_to_fit();
     }
 
+    /// Takes over all timers of a P that is out of use. Goroutines stand still; threads without a P
+    /// may still stop or reset a timer. Go: `take`.
+    pub fn take_over(&'static self, from: &'static Timers) {
+        from.settle();
+        let entries = {
+            let mut heap = from.lock();
+            let entries = core::mem::take(&mut *heap);
+            from.wake.take();
+            from.changed(&heap);
+            entries
+        };
+        let mut heap = self.lock();
+        entries.for_each(|entry| {
+            // SAFETY: what was in a heap is kept alive, by this one from now on.
+            let timer = unsafe { entry.item.as_ref() };
+            let mut state = timer.lock();
+            state.ts = Some(self);
+            // Whoever changed it since `settle` told the old heap.
+            if state.bits & ZOMBIE != 0 {
+                from.zombie_revived();
+                self.zombie_added();
+            } else if state.bits & MODIFIED != 0 {
+                self.wake.lower(state.when);
+            }
+            drop(state);
+            heap.push(entry.when, entry.item);
+        });
+        self.changed(&heap);
+    }
+
     /// Runs what is due, in order, until one has made a goroutine runnable; whether one has. What
     /// else is due comes after that goroutine: nobody who waits for a time queues behind others.
     /// Go: `check`, which runs all.
