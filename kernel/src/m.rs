@@ -13,6 +13,7 @@ use crate::g::{G, Kind};
 use crate::kthread::note::Note;
 use crate::p::P;
 use crate::queue::link::Linked;
+use crate::queue::sleepers::{Links, Sleeper};
 use crate::sched::table::Entry;
 
 /// Decides, on g0, whether a parking goroutine really parks; `false` lets it run on.
@@ -65,6 +66,11 @@ pub struct M {
     context: UnsafeCell<Context>,
     /// What ran on it: its g0 or a goroutine, to be the core's word again.
     word: Cell<usize>,
+
+    // ---- the queue of the core where it sleeps until a time, under its lock
+    sleep: Links<M>,
+    /// What it sleeps on, until it wakes.
+    sleeps_on: Cell<*const Note<M>>,
 }
 
 // SAFETY: cells are touched by the M itself, or, while it is switched out, by the core that owns it
@@ -77,6 +83,13 @@ unsafe impl Send for M {}
 unsafe impl Linked for M {
     fn link(&self) -> &AtomicPtr<M> {
         &self.link
+    }
+}
+
+// SAFETY: always the same field; Ms are never freed, and only the heap that one sleeps in touches it.
+unsafe impl Sleeper for M {
+    fn links(&self) -> &Links<M> {
+        &self.sleep
     }
 }
 
@@ -112,6 +125,8 @@ impl M {
             idle: AtomicBool::new(false),
             context: UnsafeCell::new(Context::empty()),
             word: Cell::new(0),
+            sleep: Links::new(),
+            sleeps_on: Cell::new(core::ptr::null()),
         }
     }
 
@@ -302,5 +317,15 @@ impl M {
     /// See [`word`](Self::word).
     pub fn set_word(&self, word: usize) {
         self.word.set(word);
+    }
+
+    /// What it sleeps on until a time. Under the lock of the core where it does.
+    pub fn sleeps_on(&self) -> *const Note<M> {
+        self.sleeps_on.get()
+    }
+
+    /// See [`sleeps_on`](Self::sleeps_on).
+    pub fn set_sleeps_on(&self, note: *const Note<M>) {
+        self.sleeps_on.set(note);
     }
 }

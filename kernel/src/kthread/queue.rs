@@ -1,11 +1,24 @@
-//! A core's runnable kernel threads, and whose turn it is (law 8).
+//! A core's kernel threads: those that can run, and whose turn it is (law 8); and those that sleep
+//! until a time.
+//!
+//! The interrupt that a sleeper's time brings touches no queue (law 6): it rings a bell
+//! ([`Threads::ring`]), and whoever picks the next thread wakes all whose time has come.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use burrow_arch::clock::nanotime;
 
 use super::mailbox::Mailbox;
+use super::note::{Note, Withdraw};
+use crate::config::TICK_NS;
 use crate::m::M;
+use crate::percpu;
 use crate::queue::list::List;
+use crate::queue::sleepers::Sleepers;
+use crate::sched::tick;
 use crate::sync::{Rank, SpinLock};
+use crate::time::{NEVER, deadline};
 
 /// See the module's text.
 pub struct Threads {
@@ -18,6 +31,10 @@ pub struct Threads {
     turn: AtomicU32,
     /// The running thread's turn is over: set by the tick, cleared by the switch.
     due: AtomicBool,
+    /// When the first sleeper is to wake; [`NEVER`] if none sleeps.
+    first_wakes: AtomicU64,
+    /// That time has come: set by the core's timer, cleared by who wakes the sleepers.
+    rung: AtomicBool,
 }
 
 struct Queue {
@@ -27,25 +44,39 @@ struct Queue {
     without_p: List<M>,
     /// Whether the P's holder had the turn before.
     p_had_turn: bool,
+    /// When the turn of those without a P ends, if one of them has it.
+    turn_ends: u64,
+    /// Those that sleep until a time.
+    sleepers: Sleepers<M>,
 }
 
 impl Threads {
     /// No threads.
     pub const fn new() -> Self {
-        let queue = Queue { with_p: List::new(), without_p: List::new(), p_had_turn: false };
+        let queue = Queue {
+            with_p: List::new(),
+            without_p: List::new(),
+            p_had_turn: false,
+            turn_ends: 0,
+            sleepers: Sleepers::new(),
+        };
         Self {
             mailbox: Mailbox::new(),
             queue: SpinLock::new(Rank::Threads, queue),
             queued: AtomicUsize::new(0),
             turn: AtomicU32::new(0),
             due: AtomicBool::new(false),
+            first_wakes: AtomicU64::new(NEVER),
+            rung: AtomicBool::new(false),
         }
     }
 
     /// Whether a thread waits for this core.
     #[inline(always)]
     pub fn waiting(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) > 0 || !self.mailbox.is_empty()
+        self.queued.load(Ordering::Relaxed) > 0
+            || !self.mailbox.is_empty()
+            || self.rung.load(Ordering::Relaxed)
     }
 
     /// Whether the running thread's turn is over.
@@ -64,14 +95,14 @@ impl Threads {
         self.turn.load(Ordering::Relaxed)
     }
 
-    /// Queues a thread of this core that wants to go on.
+    /// Queues a thread of this core that wants to go on and makes way: its turn is over.
     pub fn put(&self, m: &'static M) {
         let mut queue = self.queue.lock();
-        queue.put(m);
-        self.queued.fetch_add(1, Ordering::Relaxed);
+        queue.turn_ends = 0;
+        self.put_locked(&mut queue, m);
     }
 
-    /// The thread whose turn it is: the P's holder gets every second one, however many threads
+    /// The thread whose turn it is: the P's holder gets every second turn, however many threads
     /// without a P queue. On this core, pinned.
     pub fn pick(&self) -> Option<&'static M> {
         if !self.waiting() {
@@ -80,20 +111,28 @@ impl Threads {
         let mut queue = self.queue.lock();
         let mut arrived = self.mailbox.take_all();
         while let Some(item) = arrived.pop_front() {
-            queue.put(M::from_item(item));
-            self.queued.fetch_add(1, Ordering::Relaxed);
+            self.put_locked(&mut queue, M::from_item(item));
         }
-        let p_first = !queue.p_had_turn || queue.without_p.is_empty();
-        let item = match p_first {
-            true => queue.with_p.pop_front().or_else(|| queue.without_p.pop_front()),
-            false => queue.without_p.pop_front(),
-        }?;
-        self.queued.fetch_sub(1, Ordering::Relaxed);
-        self.turn.fetch_add(1, Ordering::Relaxed);
-        self.due.store(false, Ordering::Relaxed);
-        let m = M::from_item(item);
-        queue.p_had_turn = holds_p(m);
-        Some(m)
+        if self.rung.load(Ordering::Relaxed) {
+            self.wake_sleepers(&mut queue);
+        }
+        let picked = queue.pick();
+        if picked.is_some() {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.turn.fetch_add(1, Ordering::Relaxed);
+            self.due.store(false, Ordering::Relaxed);
+        }
+        drop(queue);
+        if picked.is_some() && self.waiting() {
+            // They get the core only if it ticks.
+            tick::need(percpu::local().own_p());
+        }
+        picked
+    }
+
+    fn put_locked(&self, queue: &mut Queue, m: &'static M) {
+        queue.put(m);
+        self.queued.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes a thread without a P away for an idle core, unless its own core still stands on its
@@ -114,7 +153,99 @@ impl Threads {
     }
 }
 
+/// Sleeping until a time.
+impl Threads {
+    /// This thread, registered with `note`, is to wake at `when` unless it is signalled before.
+    /// On this core, pinned; [`forget`](Self::forget) before the note is gone.
+    pub fn sleep(&self, m: &'static M, note: &Note<M>, when: u64) {
+        let mut queue = self.queue.lock();
+        m.set_sleeps_on(note);
+        // SAFETY: Ms are never freed, and one that is about to sleep sleeps nowhere else.
+        unsafe { queue.sleepers.insert(m.as_item(), when) };
+        self.publish_first(&queue);
+        drop(queue);
+        deadline::arm(percpu::local(), when);
+    }
+
+    /// This thread, which slept here, is awake: nobody looks at its note any more. On any core.
+    pub fn forget(&self, m: &'static M) {
+        let mut queue = self.queue.lock();
+        // SAFETY: Ms are never freed, and this one slept here.
+        if unsafe { queue.sleepers.remove(m.as_item()) } {
+            self.publish_first(&queue);
+        }
+    }
+
+    /// For the core's handlers: rings if the first sleeper's time has come. Whether it has.
+    pub fn ring(&self, now: u64) -> bool {
+        let has_come = self.first_wakes.load(Ordering::Relaxed) <= now;
+        if has_come {
+            self.rung.store(true, Ordering::Relaxed);
+        }
+        has_come
+    }
+
+    /// When the core's timer is to fire for a sleeper.
+    pub fn rings_at(&self) -> u64 {
+        match self.rung.load(Ordering::Relaxed) {
+            true => NEVER,
+            false => self.first_wakes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Makes all runnable whose time has come and who have not been signalled. On this core.
+    #[cold]
+    fn wake_sleepers(&self, queue: &mut Queue) {
+        // First: a bell that rings from here on is for those who are left.
+        self.rung.store(false, Ordering::Relaxed);
+        let now = nanotime();
+        while let Some((when, item)) = queue.sleepers.first() {
+            if when > now {
+                break;
+            }
+            queue.sleepers.pop();
+            if let Some(m) = withdrawn(item) {
+                self.put_locked(queue, m);
+            }
+        }
+        let first = self.publish_first(queue);
+        deadline::arm(percpu::local(), first);
+    }
+
+    fn publish_first(&self, queue: &Queue) -> u64 {
+        let first = queue.sleepers.first().map_or(NEVER, |(when, _)| when);
+        self.first_wakes.store(first, Ordering::Relaxed);
+        first
+    }
+}
+
+/// A sleeper that just left the heap, to be made runnable unless somebody signalled it: then that
+/// one does.
+fn withdrawn(item: NonNull<M>) -> Option<&'static M> {
+    let m = M::from_item(item);
+    // SAFETY: the sleeper keeps its note until it has taken this lock again, in `forget`.
+    let note = unsafe { &*m.sleeps_on() };
+    (note.withdraw(item) == Withdraw::Withdrawn).then_some(m)
+}
+
 impl Queue {
+    /// Whose turn it is. Those without a P share their turn: one that sleeps again at once leaves
+    /// the rest of it to the next, so that many short wake-ups do not wait for a slice each.
+    fn pick(&mut self) -> Option<&'static M> {
+        let others_turn = !self.without_p.is_empty()
+            && (self.with_p.is_empty() || self.p_had_turn || nanotime() < self.turn_ends);
+        let item = match others_turn {
+            true => self.without_p.pop_front(),
+            false => self.with_p.pop_front(),
+        }?;
+        if others_turn && self.p_had_turn {
+            self.turn_ends = nanotime() + TICK_NS;
+        }
+        let m = M::from_item(item);
+        self.p_had_turn = holds_p(m);
+        Some(m)
+    }
+
     fn put(&mut self, m: &'static M) {
         let list = match holds_p(m) {
             true => &mut self.with_p,

@@ -1,5 +1,6 @@
 //! Sleeping on a note, and the idle core. Go: `notesleep`, `notewakeup`, the futex under them.
 
+use burrow_arch::clock::nanotime;
 use burrow_arch::{ipi, irq};
 
 use super::mailbox::Was;
@@ -9,6 +10,7 @@ use crate::m::M;
 use crate::percpu::{self, Core};
 use crate::sched::{SCHED, tick};
 use crate::stack;
+use crate::sync::pin;
 use crate::time::deadline;
 
 /// Sleeps until the note is signalled. Pinned, no lock held; on g0, or on the stack of a goroutine
@@ -19,6 +21,32 @@ pub fn notesleep(m: &'static M, note: &Note<M>) {
         Sleep::Must => block(m),
     }
     note.finish_sleep();
+}
+
+/// As [`notesleep`], but no longer than until `nanotime()` is `deadline`; whether the signal has
+/// come. Go: `notetsleep`.
+///
+/// Beside a busy goroutine the thread runs when that one's slice ends, as any woken thread does.
+pub fn notetsleep(m: &'static M, note: &Note<M>, deadline: u64) -> bool {
+    match note.prepare_sleep(m.as_item()) {
+        Sleep::AlreadySignalled => {}
+        Sleep::Must => {
+            let threads = &percpu::local().threads;
+            threads.sleep(m, note, deadline);
+            block(m);
+            threads.forget(m);
+        }
+    }
+    note.is_signalled()
+}
+
+/// The kernel thread that runs here sleeps until `nanotime()` is `deadline`. Go: `usleep`.
+pub fn sleep_until(deadline: u64) {
+    let pinned = pin();
+    let note = Note::new();
+    while nanotime() < deadline {
+        let _ = notetsleep(pinned.m(), &note, deadline);
+    }
 }
 
 /// Wakes the thread that sleeps or will sleep on the note. Go: `notewakeup`.

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`link`] and [`list`] (what an item is), [`runq`] (a P's ring), [`globalq`],
 //! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`],
-//! [`timerq`] and [`wake`].
+//! [`timerq`] and [`wake`], [`sleepers`].
 
 pub mod globalq;
 pub mod lfstack;
@@ -13,6 +13,7 @@ pub mod mask;
 pub mod order;
 pub mod runq;
 pub mod select_done;
+pub mod sleepers;
 pub mod spin;
 pub mod timerq;
 pub mod wake;

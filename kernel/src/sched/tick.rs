@@ -142,6 +142,10 @@ pub fn on_ipi(frame: &mut TrapFrame) {
 /// A tick, or timers, or both; and sets the one-shot timer for what comes next.
 fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
     let p = core.own_p();
+    if core.threads.ring(now) && !core.tick.idling() && !p.ticking() {
+        // What runs here makes way in time only if the core ticks. An idle core looks by itself.
+        core.tick.next.store(now, Ordering::Relaxed);
+    }
     let tick = core.tick.next.load(Ordering::Relaxed) <= now;
     let slice_over = tick && on_tick(core, p, now);
     let due = deadline::notice(p, now);
@@ -161,6 +165,7 @@ fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
         NEVER
     };
     let mut next = core.tick.next.load(Ordering::Relaxed).min(now.saturating_add(retry));
+    next = next.min(core.threads.rings_at());
     if !due && !core.tick.idling() {
         next = next.min(p.timers.wake_time());
     }
