@@ -351,4 +351,8 @@ pub mod platform {
 pub mod entropy {
     /// A random word, if the CPU has a generator and it answers: `fn() -> Option<u64>`.
     pub use crate::imp::entropy::random;
+
+    /// What the firmware left for us, each piece handed over once; after `platform::init`:
+    /// `fn(&mut dyn FnMut(&[u8]))`.
+    pub use crate::imp::entropy::firmware;
 }

@@ -7,7 +7,7 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash, Hasher};
 use core::ops::{Deref, DerefMut, Index};
 
-use burrow_kernel::sync::pin;
+use burrow_kernel::rand;
 use foldhash::quality::{FixedState, FoldHasher};
 
 pub use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, LinkedList, VecDeque};
@@ -21,9 +21,7 @@ pub struct RandomState {
 impl RandomState {
     /// A fresh seed.
     pub fn new() -> Self {
-        let pinned = pin();
-        let seed = u64::from(pinned.p().random()) << 32 | u64::from(pinned.p().random());
-        Self { seeded: FixedState::with_seed(seed) }
+        Self { seeded: FixedState::with_seed(rand::u64()) }
     }
 }
 

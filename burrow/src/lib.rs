@@ -4,7 +4,7 @@
 //! `use burrow::prelude::*;`. Go's semantics, Rust's spelling.
 //!
 //! Reading order: [`goroutine`], [`chan`], [`sync`], [`time`], [`context`], [`panic`], [`runtime`]; then [`env`],
-//! [`io`], and [`test`] for test images. The work is done in `burrow-kernel`; here are its names,
+//! [`io`], [`rand`], and [`test`] for test images. The work is done in `burrow-kernel`; here are its names,
 //! and what a program needs around them.
 #![cfg(target_os = "none")]
 #![no_std]
@@ -25,6 +25,7 @@ pub mod init;
 pub mod io;
 pub mod panic;
 pub mod prelude;
+pub mod rand;
 pub mod runtime;
 pub mod select;
 pub mod sync;
@@ -32,6 +33,7 @@ pub mod task;
 pub mod test;
 pub mod time;
 
+mod backends;
 mod start;
 
 /// The kernel itself, for Burrow's own test images that look inside. Not for programs: nothing in

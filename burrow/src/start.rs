@@ -12,6 +12,7 @@ unsafe extern "Rust" {
 /// Go: `runtime.main` from `doInit` on.
 #[unsafe(no_mangle)]
 fn __burrow_start() -> u8 {
+    crate::backends::log::init();
     crate::init::run_all();
     // A program with tests among its code runs them instead of main when the command line says so.
     let run = if env::var("test").is_ok() && test::are_there() { test::run } else { __burrow_main };

@@ -44,8 +44,10 @@ pub struct Config {
     gomaxprocs: AtomicUsize,
     /// Go: `GODEBUG=asyncpreemptoff=1`.
     async_preempt_off: AtomicBool,
-    /// Seed of all randomness, for runs that can be repeated; 0 where not given.
+    /// Seed of all randomness, for runs that can be repeated.
     seed: AtomicU64,
+    /// Whether there is one.
+    seeded: AtomicBool,
     /// Go: `GOTRACEBACK`.
     traceback: AtomicU8,
     /// Whether the invariant checker runs on the tick.
@@ -75,6 +77,7 @@ pub static CONFIG: Config = Config {
     gomaxprocs: AtomicUsize::new(0),
     async_preempt_off: AtomicBool::new(false),
     seed: AtomicU64::new(0),
+    seeded: AtomicBool::new(false),
     traceback: AtomicU8::new(Traceback::All as u8),
     check: AtomicBool::new(false),
     flight: AtomicBool::new(false),
@@ -97,7 +100,10 @@ impl Config {
                 self.gomaxprocs.store(n as usize, Ordering::Relaxed);
             }
             ("asyncpreemptoff", Some(n)) => self.async_preempt_off.store(n != 0, Ordering::Relaxed),
-            ("seed", Some(n)) => self.seed.store(n, Ordering::Relaxed),
+            ("seed", Some(n)) => {
+                self.seed.store(n, Ordering::Relaxed);
+                self.seeded.store(true, Ordering::Relaxed);
+            }
             ("schedcheck", Some(n)) => self.check.store(n != 0, Ordering::Relaxed),
             ("flight", Some(n)) => self.flight.store(n != 0, Ordering::Relaxed),
             ("traceback", _) => self.traceback.store(traceback(value) as u8, Ordering::Relaxed),
@@ -117,7 +123,7 @@ impl Config {
 
     /// The seed, where given.
     pub fn seed(&self) -> Option<u64> {
-        Some(self.seed.load(Ordering::Relaxed)).filter(|n| *n > 0)
+        self.seeded.load(Ordering::Relaxed).then(|| self.seed.load(Ordering::Relaxed))
     }
 
     /// Whether the invariant checker runs on the tick.

@@ -13,6 +13,7 @@ pub mod kthread;
 pub mod mem;
 pub mod panic;
 pub mod queue;
+pub mod rand;
 pub mod stack;
 pub mod sync;
 pub mod trace;

@@ -11,8 +11,8 @@ use burrow_arch::platform::MAX_CORES;
 use crate::g::G;
 use crate::m::M;
 use crate::queue::list::Stack as FreeList;
-use crate::queue::order::Rng;
 use crate::queue::runq::{Owner, RunQueue};
+use crate::rand::Seeds;
 use crate::time::timers::Timers;
 
 /// Where a P is. Go: `_Pidle` and its kin.
@@ -57,7 +57,7 @@ pub struct P {
 
     // ---- the holder
     gfree: UnsafeCell<FreeList<G>>,
-    rng: Rng,
+    seeds: Seeds,
     goids: Cell<(u64, u64)>,
 }
 
@@ -108,7 +108,7 @@ unsafe impl Send for P {}
 
 impl P {
     /// A P that is not in use.
-    pub fn new(id: usize, seed: u64) -> Self {
+    pub fn new(id: usize, seeds: Seeds) -> Self {
         Self {
             id,
             status: AtomicU32::new(Status::Dead as u32),
@@ -119,7 +119,7 @@ impl P {
             timers: Timers::new(id),
             counts: Counts::new(),
             gfree: UnsafeCell::new(FreeList::new()),
-            rng: Rng::new(seed),
+            seeds,
             goids: Cell::new((0, 0)),
         }
     }
@@ -196,10 +196,15 @@ impl P {
         unsafe { &mut *self.gfree.get() }
     }
 
+    /// The generators behind [`random`](Self::random) and [`rand::u64`](crate::rand::u64).
+    pub fn seeds(&self) -> &Seeds {
+        &self.seeds
+    }
+
     /// A random number. Holder only. Go: `cheaprand`.
     #[inline(always)]
     pub fn random(&self) -> u32 {
-        self.rng.next_u32()
+        self.seeds.cheap.next_u32()
     }
 
     /// A fresh goroutine id, refilled from `more` in batches. Holder only. Go: `goidcache`.

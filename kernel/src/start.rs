@@ -15,7 +15,7 @@ use crate::p::{self, P};
 use crate::percpu::{self, BOOT_CORE, Core};
 use crate::sched::spawn::{Spawn, newproc};
 use crate::sched::{self, SCHED, preempt, tick};
-use crate::{kthread, panic, stack};
+use crate::{kthread, panic, rand, stack};
 
 /// What runs on the boot core until its first M does.
 static BOOT_G0: G = G::new(Kind::G0);
@@ -117,12 +117,9 @@ fn require<T, E: core::fmt::Display>(found: Result<T, E>) -> T {
 /// Ps for all cores. Those in use become idle as their cores arrive. Go: `schedinit`, `procresize`.
 fn schedinit(cores: usize) {
     SCHED.set_size(cores, CONFIG.gomaxprocs().unwrap_or(cores));
-    let seed = CONFIG
-        .seed()
-        .or_else(burrow_arch::entropy::random)
-        .unwrap_or_else(|| clock::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    rand::init();
     for id in 0..cores {
-        let Some(p) = mem::fixalloc::persistent(P::new(id, seed.wrapping_add(id as u64))) else {
+        let Some(p) = mem::fixalloc::persistent(P::new(id, rand::Seeds::draw())) else {
             panic::throw("out of memory");
         };
         p::register(p);

@@ -82,6 +82,12 @@ pub(super) fn wall_clock(tree: Fdt<'static>) -> Option<Registers> {
     Some(Registers { start: PhysAddr(reg.address().ok()?), len: reg.size::<u64>().ok()? as usize })
 }
 
+/// Randomness that the boot loader or the emulator left for us.
+pub(super) fn rng_seed(tree: Fdt<'static>) -> Option<&'static [u8]> {
+    let seed = tree.find_node("/chosen")?.property("rng-seed")?;
+    Some(seed.value())
+}
+
 /// The affinities of all cores that can be used.
 pub(super) fn cores(tree: Fdt<'static>) -> impl Iterator<Item = u64> {
     let cpus = tree.find_node("/cpus");

@@ -8,7 +8,7 @@ use crate::layout::PhysAddr;
 use crate::platform::{Firmware, MAX_CORES, Machine};
 
 use super::devicetree::{self, Controller, Registers};
-use super::{gic, gicv2, gicv3, psci, wall};
+use super::{entropy, gic, gicv2, gicv3, psci, wall};
 
 /// The bits of MPIDR_EL1 that tell cores apart.
 pub(super) const AFFINITY: u64 = 0xff_00ff_ffff;
@@ -38,6 +38,9 @@ pub fn init(
     let mut map = |registers: Registers| map(registers.start, registers.len);
     if let Some(registers) = devicetree::wall_clock(tree) {
         wall::init(map(registers));
+    }
+    if let Some(seed) = devicetree::rng_seed(tree) {
+        entropy::keep(seed);
     }
     let is_virt = devicetree::is_virt(tree);
     let (most, name) = match devicetree::controller(tree) {

@@ -12,6 +12,8 @@ pub mod pool;
 pub mod rwmutex;
 
 #[cfg(target_os = "none")]
+pub mod critical;
+#[cfg(target_os = "none")]
 pub mod lock;
 #[cfg(target_os = "none")]
 pub mod notify;

@@ -34,6 +34,8 @@ pub enum Rank {
     Persistent,
     /// Kernel page tables.
     PageTables,
+    /// The pool of randomness.
+    Random,
     /// Page frames: an interrupts-off leaf, so that the fault handler may take it.
     Frames,
     /// The console: messages may be printed under any lock.
