@@ -47,6 +47,12 @@ pub struct Options {
     pub exit: Option<i32>,
     /// Text that its boot must print on the console.
     pub console: Option<&'static str>,
+    /// Words that its boot must have on the command line.
+    pub line: Option<&'static str>,
+    /// Text that is typed on the console of its boot; then the input ends.
+    pub input: Option<&'static str>,
+    /// Whether its boot must say the same twice, on one core with counted instructions.
+    pub repeatable: bool,
 }
 
 /// Whether a test must panic.
@@ -94,7 +100,8 @@ pub(crate) fn are_there() -> bool {
 pub fn run() -> ExitCode {
     match env::var("test") {
         Ok(name) if !name.is_empty() => match cases().iter().find(|case| case.is_called(&name)) {
-            Some(case) if case.wants_own_boot() => (case.run)(),
+            // The runner asks first what to look for.
+            Some(case) if case.wants_own_boot() && env::var("own").is_err() => (case.run)(),
             Some(case) => run_all(slice::from_ref(case)),
             None => {
                 println!("there is no test {name} here");
@@ -136,8 +143,11 @@ impl Case {
     }
 
     fn wants_own_boot(&self) -> bool {
-        let Options { should_panic, exit, console, .. } = &self.options;
-        exit.is_some() || console.is_some() || !matches!(should_panic, ShouldPanic::No)
+        let Options { should_panic, exit, console, line, input, repeatable, .. } = &self.options;
+        exit.is_some()
+            || [console, line, input].iter().any(|text| text.is_some())
+            || *repeatable
+            || !matches!(should_panic, ShouldPanic::No)
     }
 
     /// Runs it and says how it went; nothing for a case that is only named.
@@ -181,19 +191,23 @@ impl Case {
 
     /// Names it to the runner, with what its boot must leave behind.
     fn ask_for_boot(&self) {
-        let Options { should_panic, timeout_ms, smp, exit, console } = &self.options;
+        let Options { should_panic, timeout_ms, smp, exit, console, line, input, repeatable } =
+            &self.options;
         let (panic_exit, panic_text) = match should_panic {
             ShouldPanic::No => (0, ""),
             ShouldPanic::Yes => (2, "panic: "),
             ShouldPanic::With(text) => (2, *text),
         };
         println!(
-            "own-boot {} timeout_ms={} smp={} exit={} console={:?}",
+            "own-boot {} timeout_ms={} smp={} exit={} repeatable={} console={:?} line={:?} input={:?}",
             self.short(),
             timeout_ms.unwrap_or(0),
             smp.unwrap_or(0),
             exit.unwrap_or(panic_exit),
+            u8::from(*repeatable),
             console.unwrap_or(panic_text),
+            line.unwrap_or(""),
+            input.unwrap_or(""),
         );
     }
 }

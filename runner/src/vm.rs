@@ -17,14 +17,20 @@ use crate::{hang, interrupt};
 /// For what the image itself can still say about a hang.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Where the image's console goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Console {
+/// Where the image's console goes, and what is typed on it.
+#[derive(Clone, Copy)]
+pub enum Console<'a> {
     /// To the runner's own output, as it comes; the runner's input goes to the image.
     Relay,
     /// Into [`Outcome::console`].
-    Keep,
+    Keep {
+        /// Typed at once; then the input ends.
+        typed: Option<&'a str>,
+    },
 }
+
+/// Says on a console that no more comes, as a terminal's Ctrl-D does.
+const END_OF_INPUT: &[u8] = &[4];
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +57,7 @@ pub fn run(
     machine: &Machine,
     media: &Media,
     line: &str,
-    console: Console,
+    console: Console<'_>,
     limit: Option<Duration>,
 ) -> Result<Outcome> {
     let scratch = Scratch::new()?;
@@ -60,11 +66,12 @@ pub fn run(
     let mut command = Command::new(machine.arch.qemu());
     command.args(arguments(machine, media, line, &channels));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.stdin(if console == Console::Relay { Stdio::piped() } else { Stdio::null() });
+    let mute = matches!(console, Console::Keep { typed: None });
+    command.stdin(if mute { Stdio::null() } else { Stdio::piped() });
     let mut child = interrupt::spawn(&mut command)
         .map_err(|e| Failure::missing(format!("cannot start {}: {e}", machine.arch.qemu())))?;
     if let Some(input) = child.stdin.take() {
-        feed(input);
+        feed(input, console);
     }
     let mut stderr = child.stderr.take().expect("piped");
     let complaints = thread::spawn(move || {
@@ -72,7 +79,8 @@ pub fn run(
         let _ = stderr.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    let (timed_out, console) = watch(&mut child, console, limit, || {
+    let relays = matches!(console, Console::Relay);
+    let (timed_out, console) = watch(&mut child, relays, limit, || {
         hang::describe(&channels.qmp, booted(media), machine.arch)
     });
     interrupt::forget(&child);
@@ -108,14 +116,14 @@ fn booted(media: &Media) -> &Path {
 /// Passes the console on until QEMU closes it or the time is up; then `dump` describes the machine.
 fn watch(
     child: &mut Child,
-    console: Console,
+    relays: bool,
     limit: Option<Duration>,
     dump: impl FnOnce() -> String,
 ) -> (Option<String>, String) {
     let mut output = child.stdout.take().expect("piped");
     let (closed, wait) = mpsc::channel::<()>();
     let reader = thread::spawn(move || {
-        let kept = copy(&mut output, console);
+        let kept = copy(&mut output, relays);
         drop(closed);
         kept
     });
@@ -133,28 +141,37 @@ fn watch(
     (timed_out, String::from_utf8_lossy(&kept).into_owned())
 }
 
-fn copy(from: &mut impl Read, console: Console) -> Vec<u8> {
+fn copy(from: &mut impl Read, relays: bool) -> Vec<u8> {
     let mut kept = Vec::new();
     let mut buffer = [0; 8192];
     let mut stdout = io::stdout();
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        match console {
-            Console::Keep => kept.extend(&buffer[..count]),
+        if relays {
             // A reader that has gone away (a pager, `head`) does not end the image.
-            Console::Relay => {
-                drop(stdout.write_all(&buffer[..count]).and_then(|()| stdout.flush()))
-            }
+            drop(stdout.write_all(&buffer[..count]).and_then(|()| stdout.flush()));
+        } else {
+            kept.extend(&buffer[..count]);
         }
     }
     kept
 }
 
-/// Passes the runner's input on. The thread ends with the process: a read cannot be called off.
-fn feed(mut input: ChildStdin) {
-    if io::stdin().is_terminal() && !in_foreground() {
-        return;
-    }
-    thread::spawn(move || io::copy(&mut io::stdin(), &mut input));
+/// Types on the console: what was given, or the runner's own input. The thread ends with the
+/// process: a read cannot be called off.
+fn feed(mut input: ChildStdin, console: Console<'_>) {
+    let typed = match console {
+        Console::Keep { typed } => Some(typed.unwrap_or_default().to_owned()),
+        Console::Relay if io::stdin().is_terminal() && !in_foreground() => return,
+        Console::Relay => None,
+    };
+    thread::spawn(move || {
+        let written = match typed {
+            Some(text) => input.write_all(text.as_bytes()),
+            None => io::copy(&mut io::stdin(), &mut input).map(drop),
+        };
+        // An image that has ended reads no more.
+        drop(written.and_then(|()| input.write_all(END_OF_INPUT)));
+    });
 }
 
 /// Reading from the terminal in the background would stop the whole runner.

@@ -83,9 +83,10 @@ pub(super) fn wall_clock(tree: Fdt<'static>) -> Option<Registers> {
 }
 
 /// Randomness that the boot loader or the emulator left for us.
-pub(super) fn rng_seed(tree: Fdt<'static>) -> Option<&'static [u8]> {
-    let seed = tree.find_node("/chosen")?.property("rng-seed")?;
-    Some(seed.value())
+pub(super) fn rng_seed(tree: Fdt<'static>, take: impl FnOnce(&[u8])) {
+    if let Some(seed) = tree.find_node("/chosen").and_then(|node| node.property("rng-seed")) {
+        take(seed.value());
+    }
 }
 
 /// The affinities of all cores that can be used.

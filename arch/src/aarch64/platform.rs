@@ -39,9 +39,7 @@ pub fn init(
     if let Some(registers) = devicetree::wall_clock(tree) {
         wall::init(map(registers));
     }
-    if let Some(seed) = devicetree::rng_seed(tree) {
-        entropy::keep(seed);
-    }
+    devicetree::rng_seed(tree, entropy::keep);
     let is_virt = devicetree::is_virt(tree);
     let (most, name) = match devicetree::controller(tree) {
         Some(Controller::V2 { distributor, interface }) => {

@@ -2,8 +2,8 @@
 //! a platform, for drivers and libraries that were written for small machines. The kernel itself
 //! has its ranked locks.
 //!
-//! It nests on its core. The preemption count is raised, so that a park in it is caught by the
-//! switch as it is under any lock.
+//! It nests on its core. The preemption count is raised: a panic inside is fatal as it is under any
+//! lock, and a park, which takes the count along, is noticed when the section is left.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -52,6 +52,9 @@ pub fn enter() -> Entered {
 /// `entered` is what the matching [`enter`] returned, on this goroutine; what was entered since has
 /// been left.
 pub unsafe fn leave(entered: Entered) {
+    if g::current().count() == 0 {
+        crate::panic::throw("critical section: park inside");
+    }
     if entered != Entered::Again {
         // Release: pairs with the acquire in `enter`.
         HOLDER.store(0, Ordering::Release);

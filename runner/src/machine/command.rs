@@ -80,6 +80,8 @@ impl Arguments {
         match machine.accel {
             Accel::Tcg if machine.icount => {
                 self.words("-accel tcg,thread=single -icount shift=0,sleep=off");
+                // The wall clock is read until it stands still: it must not be the host's.
+                self.words("-rtc base=2026-01-01T00:00:00,clock=vm");
             }
             Accel::Tcg => self.words("-accel tcg,thread=multi"),
             other => self.option("-accel", other.name()),

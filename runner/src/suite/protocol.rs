@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! test NAME ... ok | FAILED | skipped: reason
-//! own-boot NAME timeout_ms=N smp=N exit=N console="escaped text"
+//! own-boot NAME timeout_ms=N smp=N exit=N repeatable=N console="escaped text" line=".." input=".."
 //! N passed, N failed, N skipped
 //! ```
 
@@ -17,7 +17,7 @@ pub enum Verdict {
 }
 
 /// A case that wants a machine to itself, and what it should leave behind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnBoot {
     pub name: String,
     pub timeout: Option<Duration>,
@@ -26,6 +26,12 @@ pub struct OwnBoot {
     pub exit: i32,
     /// A text that the console must have.
     pub console: Option<String>,
+    /// Words on its command line.
+    pub line: Option<String>,
+    /// What is typed on its console, before the input ends.
+    pub input: Option<String>,
+    /// Two boots with counted instructions must say the same.
+    pub repeatable: bool,
 }
 
 /// All that a console has said.
@@ -65,10 +71,21 @@ fn case(line: &str) -> Option<(String, Verdict)> {
 
 fn own_boot(line: &str) -> Option<OwnBoot> {
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let (words, console) = match rest.split_once("console=") {
-        Some((words, text)) => (words, Some(unescaped(text)?)),
-        None => (rest, None),
-    };
+    let (words, mut texts) = rest.split_at(rest.find('"').unwrap_or(rest.len()));
+    let (words, mut key) = words.rsplit_once(' ').unwrap_or((words, ""));
+    let (mut console, mut line, mut input) = (None, None, None);
+    while !texts.is_empty() {
+        let (text, rest) = quoted(texts)?;
+        match key {
+            "console=" => console = Some(text),
+            "line=" => line = Some(text),
+            "input=" => input = Some(text),
+            _ => return None,
+        }
+        let rest = rest.trim_start();
+        (key, texts) = rest.split_at(rest.find('"').unwrap_or(rest.len()));
+    }
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let value =
         |key: &str| words.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
     let number =
@@ -78,17 +95,25 @@ fn own_boot(line: &str) -> Option<OwnBoot> {
         timeout: number("timeout_ms").map(Duration::from_millis),
         smp: number("smp").and_then(|n| u32::try_from(n).ok()),
         exit: value("exit").and_then(|text| text.parse().ok()).unwrap_or(0),
-        console: console.filter(|text| !text.is_empty()),
+        console: given(console),
+        line: given(line),
+        input: given(input),
+        repeatable: number("repeatable").is_some(),
     })
 }
 
 /// A text in quotes, as Rust's `{:?}` writes it.
-pub fn unescaped(quoted: &str) -> Option<String> {
+pub fn unescaped(text: &str) -> Option<String> {
+    quoted(text).map(|(text, _)| text)
+}
+
+/// As [`unescaped`], and what follows the text.
+fn quoted(quoted: &str) -> Option<(String, &str)> {
     let mut chars = quoted.strip_prefix('"')?.chars();
     let mut text = String::new();
     loop {
         match chars.next()? {
-            '"' => return Some(text),
+            '"' => return Some((text, chars.as_str())),
             '\\' => match chars.next()? {
                 'n' => text.push('\n'),
                 'r' => text.push('\r'),
@@ -138,7 +163,10 @@ mod tests {
     #[test]
     fn reads_boots_of_their_own() {
         let report = read(
-            "own-boot overflow timeout_ms=5000 smp=2 exit=2 console=\"fatal: \\\"x\\\"\\n\"\n\
+            "own-boot overflow timeout_ms=5000 smp=2 exit=2 repeatable=0 \
+             console=\"fatal: \\\"x\\\"\\n\" line=\"seed=1 a\" input=\"\"\n\
+             own-boot same timeout_ms=0 smp=1 exit=0 repeatable=1 console=\"\" line=\"\" \
+             input=\"a \\\"b\\n\"\n\
              own-boot plain timeout_ms=0 smp=0 exit=0 console=\"\"\n",
         );
         assert_eq!(
@@ -149,9 +177,14 @@ mod tests {
                 smp: Some(2),
                 exit: 2,
                 console: Some("fatal: \"x\"\n".into()),
+                line: Some("seed=1 a".into()),
+                input: None,
+                repeatable: false,
             }
         );
-        let plain = &report.own_boots[1];
+        let same = &report.own_boots[1];
+        assert_eq!((same.repeatable, same.input.as_deref()), (true, Some("a \"b\n")));
+        let plain = &report.own_boots[2];
         assert_eq!((plain.timeout, plain.smp, &plain.console), (None, None, &None));
     }
 

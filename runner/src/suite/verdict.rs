@@ -14,12 +14,6 @@ pub struct Judged {
     pub own_boots: Vec<OwnBoot>,
 }
 
-/// A case that has its boot to itself does not speak the protocol.
-pub fn is_silent(outcome: &Outcome) -> bool {
-    let report = read(&outcome.console);
-    report.cases.is_empty() && report.closed.is_none()
-}
-
 /// A boot that ran its cases one after another.
 pub fn judge(outcome: &Outcome, limit: Duration) -> Judged {
     let Report { cases, own_boots, closed } = read(&outcome.console);
@@ -70,10 +64,19 @@ pub fn judge_own(own: &OwnBoot, outcome: &Outcome, limit: Duration) -> Judged {
     Judged { count, story: story.unwrap_or_default(), own_boots: Vec::new() }
 }
 
+/// A boot and its repetition, which have to say the same.
+pub fn judge_same(first: Judged, outcome: &Outcome, again: &Outcome) -> Judged {
+    if first.count.failed > 0 || (&outcome.end, &outcome.console) == (&again.end, &again.console) {
+        return first;
+    }
+    let count = Count { passed: 0, failed: 1, skipped: 0 };
+    Judged { count, story: format!("again, it said:\n{}", again.console), own_boots: Vec::new() }
+}
+
 /// A program that should end well and say what is expected: these lines, in this order, whatever
 /// stands between them.
 pub fn judge_example(expected: &str, outcome: &Outcome, limit: Duration) -> Judged {
-    let own = OwnBoot { name: String::new(), timeout: None, smp: None, exit: 0, console: None };
+    let own = OwnBoot::default();
     let mut judged = judge_own(&own, outcome, limit);
     let mut said = outcome.console.lines().map(str::trim_end);
     let missing = expected.lines().find(|line| !said.any(|said| said == *line));
@@ -151,13 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn a_repeatable_case_says_the_same_twice() {
+        let same = |console| {
+            let (a, b) = (outcome(End::Exit(0), "7\n"), outcome(End::Exit(0), console));
+            judge_same(judge_own(&OwnBoot::default(), &a, LIMIT), &a, &b).count.failed
+        };
+        assert_eq!((same("7\n"), same("8\n")), (0, 1));
+    }
+
+    #[test]
     fn a_case_alone_is_judged_by_code_and_console() {
         let own = OwnBoot {
             name: "overflow".into(),
-            timeout: None,
-            smp: None,
             exit: 2,
             console: Some("stack overflow\ngoroutine 1".into()),
+            ..OwnBoot::default()
         };
         let judged = |end, console| judge_own(&own, &outcome(end, console), LIMIT).count.failed;
         assert_eq!(judged(End::Exit(2), "x stack overflow\r\ngoroutine 1 [running]:\r\n"), 0);
