@@ -6,6 +6,7 @@ use burrow::collections::{HashMap, HashSet};
 use burrow::env;
 use burrow::io::{self, ErrorKind};
 use burrow::prelude::*;
+use burrow::rand;
 use burrow::sync::{LazyLock, Mutex, WaitGroup};
 use burrow::task::block_on;
 use burrow::time::{Timer, after_func};
@@ -131,6 +132,14 @@ fn tables_stacks_futures() {
     assert!(runtime::stack(true).starts_with("goroutine "));
     assert!(env::args().len() >= 1 && env::var("no-such-word").is_err());
     assert_eq!(block_on(async { 1 + 1 }), 2);
+}
+
+#[burrow::test]
+fn numbers_by_chance() {
+    let mut key = [0; 32];
+    rand::fill(&mut key);
+    assert!((1..=6).contains(&(1 + rand::below(6))) && rand::f64() < 1.0);
+    assert_ne!(key, [0; 32]);
 }
 
 /// Rings from another goroutine, before or after somebody waits.
