@@ -4,7 +4,8 @@
 //! `use burrow::prelude::*;`. Go's semantics, Rust's spelling.
 //!
 //! Reading order: [`goroutine`], [`chan`], [`sync`], [`time`], [`context`], [`panic`], [`runtime`]; then [`env`],
-//! [`io`], [`rand`], and [`test`] for test images. The work is done in `burrow-kernel`; here are its names,
+//! [`io`], [`block`], [`fs`], [`rand`], and [`test`] for test images. The work is done in
+//! `burrow-kernel`; here are its names,
 //! and what a program needs around them.
 #![cfg(target_os = "none")]
 #![no_std]
@@ -20,6 +21,7 @@ pub mod chan;
 pub mod collections;
 pub mod context;
 pub mod env;
+pub mod fs;
 pub mod goroutine;
 pub mod init;
 pub mod io;

@@ -14,7 +14,7 @@ use burrow_kernel::sched::{SCHED, procs, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
 pub use exit::{ExitCode, Termination};
-pub(crate) use hooks::run_hooks;
+pub(crate) use hooks::{after_all, run_hooks};
 pub use hooks::{at_exit, exit};
 pub(crate) use machine::command_line;
 pub use machine::{Machine, machine};

@@ -18,7 +18,7 @@ fn lines_with(dir: &str, words: &[&str]) -> Vec<String> {
 
 #[test]
 fn portable_crates_know_no_cpu() {
-    for dir in ["kernel/src", "burrow/src", "burrow-macros/src", "examples/src"] {
+    for dir in ["kernel/src", "burrow/src", "burrow-macros/src", "fs/src", "examples/src"] {
         assert_eq!(lines_with(dir, &["target_arch", "asm!("]), [""; 0]);
     }
 }

@@ -17,6 +17,8 @@ pub mod hogs;
 #[cfg(target_os = "none")]
 pub mod live;
 #[cfg(target_os = "none")]
+pub mod ram;
+#[cfg(target_os = "none")]
 pub mod steps;
 #[cfg(target_os = "none")]
 pub mod wait;

@@ -10,6 +10,15 @@ type Hook = Box<dyn FnOnce() + Send>;
 
 static HOOKS: Mutex<Vec<Hook>> = Mutex::new(Vec::new());
 
+/// Runs behind all others, which may still write files. A pointer, so that a program without files
+/// is built without them.
+static AFTER_ALL: Mutex<Option<fn()>> = Mutex::new(None);
+
+/// Sets the hook behind all others.
+pub(crate) fn after_all(hook: fn()) {
+    *AFTER_ALL.lock() = Some(hook);
+}
+
 /// The goroutine that runs them, or 0. Set once: who ends the program never gives that up.
 static RUNNER: AtomicU64 = AtomicU64::new(0);
 
@@ -42,6 +51,10 @@ pub(crate) fn run_hooks() {
         // Not in the loop's condition: the lock would be held while the hook runs.
         let last = HOOKS.lock().pop();
         let Some(hook) = last else { break };
+        hook();
+    }
+    let after_all = *AFTER_ALL.lock();
+    if let Some(hook) = after_all {
         hook();
     }
     core::mem::forget(hook_panics);
