@@ -36,6 +36,7 @@ pub mod test;
 pub mod time;
 
 mod backends;
+mod c;
 mod start;
 
 /// The kernel itself, for Burrow's own test images that look inside. Not for programs: nothing in

@@ -1,6 +1,7 @@
 //! The scheduler's controls. Go: package `runtime` and parts of `runtime/debug`.
 
 mod exit;
+mod foreign;
 mod hooks;
 mod machine;
 mod metrics;
@@ -14,6 +15,7 @@ use burrow_kernel::sched::{SCHED, procs, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
 pub use exit::{ExitCode, Termination};
+pub use foreign::{call_c, cgocall, cgocallback};
 pub(crate) use hooks::{after_all, run_hooks};
 pub use hooks::{at_exit, exit};
 pub(crate) use machine::command_line;

@@ -16,6 +16,7 @@ use core::sync::atomic::{
 
 use burrow_arch::context::Context;
 
+use crate::foreign::Foreign;
 use crate::m::M;
 use crate::panic::chain::Panics;
 use crate::queue::link::Linked;
@@ -87,6 +88,8 @@ pub struct G {
     start_arg: Cell<*mut ()>,
     /// Panics and who may catch them: see `panic::chain`.
     pub panics: Panics,
+    /// Calls of foreign code: see `foreign`.
+    pub foreign: Foreign,
     /// Go: `gopc`, `startpc`, `parentGoid`: for tracebacks.
     created_at: Cell<usize>,
     start_pc: Cell<usize>,
@@ -149,6 +152,7 @@ impl G {
             start: Cell::new(None),
             start_arg: Cell::new(core::ptr::null_mut()),
             panics: Panics::new(),
+            foreign: Foreign::new(),
             created_at: Cell::new(0),
             start_pc: Cell::new(0),
             parent: Cell::new(0),
@@ -349,6 +353,16 @@ impl G {
     #[inline(always)]
     pub fn stack(&self) -> Stack {
         self.stack.get()
+    }
+
+    /// That of its stacks which the stack pointer is in: its own, or the one for foreign code.
+    #[inline(always)]
+    pub fn stack_at(&self, sp: usize) -> Option<Stack> {
+        let own = self.stack();
+        if own.holds_sp(sp) {
+            return Some(own);
+        }
+        self.foreign.stack().filter(|stack| stack.holds_sp(sp))
     }
 
     /// Gives it a stack, or takes it away.

@@ -27,6 +27,8 @@ pub mod config;
 #[cfg(target_os = "none")]
 pub mod console;
 #[cfg(target_os = "none")]
+pub mod foreign;
+#[cfg(target_os = "none")]
 pub mod g;
 #[cfg(target_os = "none")]
 pub mod m;

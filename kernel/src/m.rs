@@ -55,6 +55,8 @@ pub struct M {
     lockedg: AtomicPtr<G>,
     /// How often that one locked. Go: `lockedExt`.
     locked_depth: Cell<u32>,
+    /// How often the runtime locked it to that one. Go: `lockedInt`.
+    locked_internally: Cell<u32>,
     /// What a parking goroutine left for g0. Go: `waitunlockf`, `waitlock`.
     unlock: Cell<Option<(UnlockFn, *mut ())>>,
     /// What it runs instead of the scheduler. Go: `mstartfn`.
@@ -120,6 +122,7 @@ impl M {
             p: AtomicPtr::new(core::ptr::null_mut()),
             lockedg: AtomicPtr::new(core::ptr::null_mut()),
             locked_depth: Cell::new(0),
+            locked_internally: Cell::new(0),
             unlock: Cell::new(None),
             start: Cell::new(None),
             idle: AtomicBool::new(false),
@@ -229,6 +232,16 @@ impl M {
     /// See [`locked_depth`](Self::locked_depth).
     pub fn set_locked_depth(&self, depth: u32) {
         self.locked_depth.set(depth);
+    }
+
+    /// How often the runtime locked. By what runs on it. Go: `lockedInt`.
+    pub fn locked_internally(&self) -> u32 {
+        self.locked_internally.get()
+    }
+
+    /// See [`locked_internally`](Self::locked_internally).
+    pub fn set_locked_internally(&self, depth: u32) {
+        self.locked_internally.set(depth);
     }
 
     /// Set by `acquirep` and `releasep`.

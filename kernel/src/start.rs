@@ -8,6 +8,7 @@ use burrow_arch::{clock, platform, power};
 
 use crate::BootInfo;
 use crate::config::{CONFIG, MAIN_STACK};
+use crate::foreign;
 use crate::g::{self, G, Kind, Status};
 use crate::m::M;
 use crate::mem;
@@ -212,7 +213,11 @@ fn on_page_fault(frame: &mut TrapFrame, addr: usize) -> bool {
     if g.is_g0() {
         return false;
     }
-    match stack::fault(&g.stack(), frame.sp(), addr, g.reach()) {
+    let own = g.stack();
+    if let Some(stack) = g.foreign.stack().filter(|_| !own.holds_sp(frame.sp())) {
+        return foreign::on_page_fault(frame, addr, g, &stack);
+    }
+    match stack::fault(&own, frame.sp(), addr, g.reach()) {
         stack::Verdict::Grown => {
             g.set_grown();
             true

@@ -75,6 +75,8 @@ pub(super) enum Catch {
     Deferred,
     /// The text of a panic is being made.
     Printing,
+    /// A callback from foreign code: nothing unwinds further, and nobody stops it.
+    Callback,
 }
 
 /// Something that unwinds.
@@ -221,6 +223,21 @@ pub(crate) fn outermost(f: impl FnOnce()) {
         uncaught::report();
     }
     drop(end(unwinding));
+}
+
+/// Runs the function of a callback from foreign code, whose frames nothing can unwind: a panic that
+/// leaves it is the program's end, and so is a `goexit`. Go: `cgocallbackg1`.
+pub(crate) fn called_back<R>(f: impl FnOnce() -> R) -> R {
+    let unwinding = match within(Catch::Callback, f) {
+        Ok(result) => return result,
+        Err(unwinding) => unwinding,
+    };
+    // SAFETY: caught a moment ago, and nobody else's.
+    match unsafe { (*unwinding).newest() } {
+        Event::Panic { .. } => uncaught::report(),
+        // Go's text for it.
+        Event::Goexit => super::throw("exited a goroutine internally locked to the OS thread"),
+    }
 }
 
 /// Runs `f` to make the text of a panic: a panic in it is the end.

@@ -2,7 +2,6 @@
 //! `tracebackothers`.
 
 use core::fmt::{self, Write};
-use core::ops::Range;
 
 use burrow_arch::context::Registers;
 use burrow_arch::layout::PAGE;
@@ -96,7 +95,7 @@ fn other(printer: &mut Printer<'_, '_>, goroutine: &Goroutine) -> fmt::Result {
     header(printer, goroutine)?;
     match registers_of(goroutine) {
         Some((registers, kind)) => {
-            let from = walk(&registers, kind, &Current::default(), Some(&goroutine.stack));
+            let from = walk(&registers, kind, &Current::default(), Some(goroutine));
             printer.stack(&from)?;
         }
         None => {
@@ -190,14 +189,16 @@ pub fn walk(
     registers: &Registers,
     kind: Pc,
     current: &Current,
-    stack: Option<&Range<usize>>,
+    goroutine: Option<&Goroutine>,
 ) -> Walk {
     let sp = registers.r[Registers::SP];
-    let own = stack.or(current.goroutine.as_ref().map(|g| &g.stack)).cloned().unwrap_or(0..0);
+    let [own, c_stack] = goroutine
+        .or(current.goroutine.as_ref())
+        .map_or([0..0, 0..0], |g| [g.stack.clone(), g.c_stack.clone()]);
     // An exception stack, or that of a core that was just started: the page of the stack pointer
     // is surely there.
     let page = sp & !(PAGE - 1)..(sp | (PAGE - 1)).saturating_add(1);
-    let stacks = Stacks::new(&[own, current.system_stack.clone(), image::bounds(), page]);
+    let stacks = Stacks::new(&[own, c_stack, current.system_stack.clone(), image::bounds(), page]);
     Walk::new(image::COLUMNS, &registers.r, registers.pc, kind, stacks)
 }
 

@@ -68,6 +68,14 @@ fn die_of_fault(frame: &mut TrapFrame, fault: &Fault) -> ! {
             signal.line(out)
         });
     }
+    if fault.kind != FaultKind::Double && in_foreign_code(&current, sp) {
+        let m = current.goroutine.as_ref().and_then(|g| g.m).map_or(0, |m| m.0);
+        fail_at(frame, Blame::Program, &|out| {
+            writeln!(out, "{}", signal.name())?;
+            signal.place(m, out)?;
+            out.write_str("signal arrived during cgo execution\n")
+        });
+    }
     if fault.kind == FaultKind::Double || !can_panic(&current, sp) {
         fail_at(frame, Blame::Runtime, &|out| {
             fatal_error(out, "unexpected signal during runtime execution")?;
@@ -106,6 +114,16 @@ pub fn stack_overflow(frame: &mut TrapFrame) -> ! {
     })
 }
 
+/// Foreign code needs more stack than there is for it. Go knows no such limit.
+pub fn c_stack_overflow(frame: &mut TrapFrame, stack: &crate::stack::Stack) -> ! {
+    let (sp, limit) = (frame.sp(), crate::foreign::LIMIT);
+    fail_at(frame, Blame::Program, &|out| {
+        writeln!(out, "runtime: C stack exceeds {limit}-byte limit")?;
+        writeln!(out, "runtime: sp={sp:#x} stack=[{:#x}, {:#x}]", stack.lo, stack.hi)?;
+        fatal_error(out, "C stack overflow")
+    })
+}
+
 /// Fails with the stack of who called.
 #[inline(always)]
 pub(super) fn fail_here(blame: Blame, text: &dyn Fn(&mut dyn Write) -> fmt::Result) -> ! {
@@ -129,6 +147,12 @@ pub(super) fn fatal_error(out: &mut dyn Write, message: &str) -> fmt::Result {
 fn can_panic(current: &Current, sp: usize) -> bool {
     let own = current.goroutine.as_ref().is_some_and(|g| g.stack.contains(&sp));
     own && !current.on_g0 && !current.holds_locks
+}
+
+/// Whether a fault there is foreign code's: not on the goroutine's stack, but on its other one. Go:
+/// `incgo`.
+fn in_foreign_code(current: &Current, sp: usize) -> bool {
+    !current.on_g0 && current.goroutine.as_ref().is_some_and(|g| g.c_stack.contains(&sp))
 }
 
 /// A fault in Go's terms.

@@ -131,6 +131,7 @@ fn refuse(message: &dyn fmt::Display, sp: usize) {
         Some(own) if !current.on_g0 && own.stack.contains(&sp) => {
             current.holds_locks.then_some("panic holding locks")
         }
+        Some(own) if own.c_stack.contains(&sp) => Some("panic on C stack"),
         _ => Some("panic on system stack"),
     };
     if also.is_some() {

@@ -43,6 +43,8 @@ pub struct Goroutine {
     pub stack: Range<usize>,
     /// Bytes that it may use of it.
     pub stack_limit: usize,
+    /// Its stack for foreign code, while it calls that.
+    pub c_stack: Range<usize>,
     /// Whether a core may be running it at this moment.
     pub running: bool,
     /// Where it was switched out last, if that is on its stack.
@@ -137,8 +139,9 @@ pub fn describe(g: &'static G) -> Goroutine {
         system: g.kind() == Kind::System,
         stack: slot(g),
         stack_limit: g.stack().limit,
+        c_stack: g.foreign.range(),
         running,
-        saved: registers(context, &slot(g)),
+        saved: registers(context, &slot(g)).or_else(|| registers(context, &g.foreign.range())),
         created_by: g.created_by(),
     }
 }

@@ -82,7 +82,7 @@ pub fn walk_of(g: &'static G) -> Option<Walk> {
 fn of(goroutine: &Goroutine) -> Option<Walk> {
     let saved = goroutine.saved?;
     let kind = kind_of_saved(saved.pc);
-    Some(walk(&saved, kind, &Current::default(), Some(&goroutine.stack)))
+    Some(walk(&saved, kind, &Current::default(), Some(goroutine)))
 }
 
 /// A frame of the source.
@@ -105,7 +105,7 @@ pub fn name(frames: &[Frame], show: &mut dyn FnMut(Caller)) {
         let mut any = false;
         for line in symbols.into_iter().flat_map(|symbols| symbols.lines(frame.lookup())) {
             any = true;
-            if Role::of(line.func).is_shown(shown) {
+            if Role::of_line(&line).is_shown(shown) {
                 shown += 1;
                 let (function, file) = (line.func, Some(line.file));
                 show(Caller { pc: frame.pc, function, file, line: line.line });

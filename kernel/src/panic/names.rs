@@ -4,6 +4,8 @@
 //! so is the language's own machinery at the innermost end (the function in `core` that noticed the
 //! index out of range) and around closures.
 
+use super::symbols::Line;
+
 /// Crates that are the runtime.
 const RUNTIME: &[&str] = &[
     "burrow_kernel",
@@ -51,6 +53,19 @@ impl Role {
             "__rustc" => Self::Runtime,
             name if RUNTIME.contains(&name) => Self::Runtime,
             _ => Self::Program,
+        }
+    }
+
+    /// The role of the function that a line of the source is in: one without a path is foreign code
+    /// if its file says so.
+    pub fn of_line(line: &Line<'_>) -> Self {
+        let is_foreign = || {
+            let extension = line.file.rsplit_once('.').map_or("", |(_, extension)| extension);
+            matches!(extension, "c" | "h" | "cc" | "cpp" | "cxx" | "hpp")
+        };
+        match Self::of(line.func) {
+            Self::Runtime if !line.func.contains("::") && is_foreign() => Self::Program,
+            role => role,
         }
     }
 
@@ -167,6 +182,14 @@ mod tests {
         ] {
             assert_eq!(Role::of(name), role, "{name}");
         }
+    }
+
+    #[test]
+    fn foreign_code_is_known_by_its_file() {
+        let role = |func, file| Role::of_line(&Line { func, file, line: 1, inlined: false });
+        assert_eq!(role("LZ4_compress", "lib/lz4.c"), Role::Program);
+        assert_eq!(role("memcpy", "compiler_builtins/src/mem/mod.rs"), Role::Runtime);
+        assert_eq!(role("core::panicking::panic_bounds_check", "a.c"), Role::Runtime);
     }
 
     #[test]

@@ -81,9 +81,8 @@ impl Show {
         if level >= Level::System { Self::All } else { Self::Program }
     }
 
-    /// Whether that function is wanted after `shown` others.
-    fn wants(self, name: &str, shown: usize) -> bool {
-        let role = Role::of(name);
+    /// Whether a function of that role is wanted after `shown` others.
+    fn wants(self, role: Role, shown: usize) -> bool {
         role.is_shown(shown) || self == Show::All && role != Role::Failing
     }
 }
@@ -139,7 +138,7 @@ impl<'a> Counter<'a> {
             let (mut all, mut shown) = (0, 0);
             for line in lines {
                 all += 1;
-                shown += usize::from(show.wants(line.func, END_FRAMES));
+                shown += usize::from(show.wants(Role::of_line(&line), END_FRAMES));
             }
             if all == 0 {
                 shown = usize::from(is_shown_unlined(symbols, frame, show, END_FRAMES));
@@ -154,7 +153,7 @@ impl<'a> Counter<'a> {
 fn is_shown_unlined(symbols: Option<Symbols<'_>>, frame: &Frame, show: Show, shown: usize) -> bool {
     let Some(symbols) = symbols else { return true };
     match symbols.function(frame.lookup()) {
-        Some(function) => show.wants(function.name, shown),
+        Some(function) => show.wants(Role::of(function.name), shown),
         None => show == Show::All,
     }
 }
@@ -260,7 +259,7 @@ impl Printer<'_, '_> {
             let mut any = false;
             for line in known.into_iter().flatten() {
                 any = true;
-                if !show.wants(line.func, passed.frames) {
+                if !show.wants(Role::of_line(&line), passed.frames) {
                     continue;
                 }
                 if part.most == 0 {

@@ -2,8 +2,9 @@
 //!
 //! A walk starts from registers: of the running code, of a context that was switched out, or of
 //! interrupted code. It may start at any instruction, also in the middle of a prologue or epilogue,
-//! and it trusts nothing: every load is aligned and inside one of the stacks it was given, the stack
-//! pointer only rises within a stack, and every stack is entered once.
+//! and it trusts nothing: every load is aligned and inside one of the stacks it was given, and the
+//! stack pointer only rises within a stack, also where it comes back to one (foreign code called by
+//! a goroutine calls back on that one's stack).
 //!
 //! Three rules make up for what the tables leave open:
 //! - LLVM's epilogues leave stale places for registers already popped: a place below the stack
@@ -19,8 +20,8 @@ use super::rows::{Rows, Source};
 
 /// Most registers that a CPU counts in DWARF's numbering here.
 pub const MOST_REGISTERS: usize = 40;
-/// Stacks that one walk can pass through: a goroutine's and those of the kernel under it.
-pub const MOST_STACKS: usize = 4;
+/// Stacks that one walk can pass through: a goroutine's two and those of the kernel under it.
+pub const MOST_STACKS: usize = 5;
 
 /// What the CPU's numbering says.
 #[derive(Clone, Copy)]
@@ -96,8 +97,8 @@ pub struct Walk {
     stacks: Stacks,
     /// The stack that `sp` is in.
     stack: usize,
-    /// Stacks entered so far, a bit each.
-    entered: u32,
+    /// How far up each stack is walked.
+    passed: [usize; MOST_STACKS],
     /// No frame is left.
     over: bool,
 }
@@ -114,7 +115,8 @@ impl Walk {
         let index = stack.unwrap_or(0);
         let frame = Frame { pc, kind, sp };
         let over = stack.is_none() || pc == 0 && kind == Pc::Return;
-        Self { columns, registers, frame, stacks, stack: index, entered: 1 << index, over }
+        let passed = [0; MOST_STACKS];
+        Self { columns, registers, frame, stacks, stack: index, passed, over }
     }
 
     /// The frame it stands at.
@@ -195,7 +197,8 @@ impl Walk {
         Some(())
     }
 
-    /// Checks the stack pointer after a step: higher up on this stack, or on another one.
+    /// Checks the stack pointer after a step: higher up on this stack, or on another one, there
+    /// higher up than it was ever.
     fn enter(&mut self, cfa: usize) -> Option<()> {
         let stack = self.stacks.holding(cfa)?;
         if stack == self.stack {
@@ -203,12 +206,9 @@ impl Walk {
             let leaf = self.frame.kind == Pc::Exact;
             return (cfa > self.frame.sp || leaf && cfa == self.frame.sp).then_some(());
         }
-        if self.entered & 1 << stack != 0 {
-            return None;
-        }
-        self.entered |= 1 << stack;
+        self.passed[self.stack] = self.frame.sp;
         self.stack = stack;
-        Some(())
+        (cfa > self.passed[stack]).then_some(())
     }
 
     /// A word of one of the stacks.

@@ -32,8 +32,41 @@ pub fn lock_os_thread() {
         panic!("LockOSThread nesting overflow");
     };
     m.set_locked_depth(depth);
+    wire(g, m);
+}
+
+fn wire(g: &'static G, m: &'static M) {
     m.set_lockedg(Some(g));
     g.set_lockedm(Some(m));
+}
+
+/// Unless another lock keeps them together. Go: `dounlockOSThread`.
+fn unwire(g: &'static G, m: &'static M) {
+    if m.locked_depth() == 0 && m.locked_internally() == 0 {
+        m.set_lockedg(None);
+        g.set_lockedm(None);
+    }
+}
+
+/// Wires this goroutine to its M for the runtime, whatever the program unlocks meanwhile. Go:
+/// `lockOSThread`.
+pub fn lock_internal() {
+    let pinned = pin();
+    let (g, m) = (pinned.g(), pinned.m());
+    m.set_locked_internally(m.locked_internally() + 1);
+    wire(g, m);
+}
+
+/// Undoes one [`lock_internal`]. Go: `unlockOSThread`.
+pub fn unlock_internal() {
+    let pinned = pin();
+    let (g, m) = (pinned.g(), pinned.m());
+    let Some(depth) = m.locked_internally().checked_sub(1) else {
+        drop(pinned);
+        crate::panic::throw("runtime: internal error: misuse of lockOSThread/unlockOSThread");
+    };
+    m.set_locked_internally(depth);
+    unwire(g, m);
 }
 
 /// Undoes one [`lock_os_thread`]; nothing if there is none. Go: `UnlockOSThread`.
@@ -44,8 +77,7 @@ pub fn unlock_os_thread() {
         0 => {}
         1 => {
             m.set_locked_depth(0);
-            m.set_lockedg(None);
-            g.set_lockedm(None);
+            unwire(g, m);
         }
         depth => m.set_locked_depth(depth - 1),
     }

@@ -42,10 +42,10 @@ pub fn try_preempt(frame: &mut TrapFrame, g: &'static G, why: Preempt) -> Outcom
         g.request_preemption(why);
         return Outcome::Off;
     }
-    if trap::not_preemptible(frame.pc()) || !g.stack().holds_sp(frame.sp()) {
+    let Some(stack) = g.stack_at(frame.sp()).filter(|_| !trap::not_preemptible(frame.pc())) else {
         return Outcome::Retry;
-    }
-    if !stack::ensure(&g.stack(), frame.sp(), trap::PREEMPT_PUSH) {
+    };
+    if !stack::ensure(&stack, frame.sp(), trap::PREEMPT_PUSH) {
         return Outcome::Retry;
     }
     // The count that `preempted` will find: no second redirection before it has begun.

@@ -15,7 +15,7 @@ use crate::p::{self, allp};
 use crate::sched::stop::stop_the_world;
 use crate::sched::table::{ALLGS, ALLMS};
 use crate::sched::{Locked, SCHED};
-use crate::stack;
+use crate::{foreign, stack};
 
 /// What there was at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Census {
     pub free: usize,
     /// Dead Gs that are on no list: about to start, or lost.
     pub stray: usize,
-    /// Stack slots handed out.
+    /// Stack slots handed out, without those for foreign code.
     pub stacks: usize,
     /// Gs that have one, dead or alive.
     pub stacks_owned: usize,
@@ -52,7 +52,7 @@ impl Census {
             let timers = timers.sum();
             let mut census = Self {
                 free: free(&SCHED.lock.lock()),
-                stacks: stack::handed_out(),
+                stacks: stack::handed_out() - foreign::handed_out(),
                 heap: heap::stats().in_use,
                 threads: crate::kthread::threads(),
                 timers,
