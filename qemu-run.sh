@@ -246,6 +246,7 @@ tool_packages() {
     done
     if [ "$boot" = uefi ] && [ ! -e /usr/share/OVMF ]; then echo ovmf; fi
     if ! has cc; then echo gcc libc6-dev; fi
+    if lacks_clang; then echo clang; fi
     # Cargo fetches the crates over TLS.
     if ! has_certificates; then echo ca-certificates; fi
 }
@@ -254,6 +255,15 @@ tool_packages() {
 find_rust() { recall || choose_rustup || choose_system || TOOLS=; }
 have_rust() { [ -n "$TOOLS" ]; }
 
+# Images that C is linked into: those of the tests, and the examples of foreign code.
+wants_c() {
+    case $word in
+        test | setup | bench | t[0-9]* | bench_*) return 0 ;;
+        *) [ -n "$word" ] && [ -f "$root/c/examples/$word.rs" ] ;;
+    esac
+}
+lacks_clang() { wants_c && ! "$root/c/cc" x86_64 --version >/dev/null 2>&1; }
+
 # Only apt's systems are known to keep them here.
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || ! has apt-get; }
 
@@ -261,6 +271,7 @@ has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || ! has apt-get;
 missing() {
     for a in $arches; do has "qemu-system-$a" || echo "qemu-system-$a"; done
     has cc || echo "a C compiler"
+    if lacks_clang; then echo "clang"; fi
     has_certificates || echo "certificates for TLS"
     have_rust || echo "Rust $wanted with its sources"
 }
@@ -278,8 +289,8 @@ install() {
     [ -n "$lacking" ] || return 0
     if ! has apt-get; then
         case $(uname -s) in
-            Darwin) fail 69 "install: brew install qemu rustup; rustup toolchain install $wanted -c rust-src" ;;
-            *) fail 69 "install QEMU (x86_64 and aarch64 system emulators), a C compiler and rustup with your system's packages" ;;
+            Darwin) fail 69 "install: brew install qemu rustup (clang comes with Xcode's tools); rustup toolchain install $wanted -c rust-src" ;;
+            *) fail 69 "install QEMU (x86_64 and aarch64 system emulators), a C compiler, clang and rustup with your system's packages" ;;
         esac
     fi
     with_apt

@@ -133,11 +133,11 @@ fn it_is_preempted_unharmed() {
     let work = WaitGroup::new();
     for _ in 0..3 * runtime::num_cpu() {
         work.go(|| {
-            let mut first = 2_000_000_u64;
+            let mut first = 200_000_u64;
             call(foreign_series, &mut first);
             let sum = f64::from_bits(first);
-            assert!((sum * 4.0 - core::f64::consts::PI).abs() < 1e-6, "{sum}");
-            let mut second = 2_000_000_u64;
+            assert!((sum * 4.0 - core::f64::consts::PI).abs() < 1e-4, "{sum}");
+            let mut second = 200_000_u64;
             call(foreign_series, &mut second);
             assert_eq!(first, second);
         });
