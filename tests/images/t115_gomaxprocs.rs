@@ -363,3 +363,31 @@ fn dead_with_fewer_ps() {
     runtime::gomaxprocs(1);
     select! {}
 }
+
+/// More than there are cores, from the start.
+#[burrow::test(line = "gomaxprocs=1024")]
+fn more_than_cores_at_the_start() {
+    // covers: S23, S27
+    let cores = runtime::num_cpu();
+    assert_eq!((runtime::gomaxprocs(0), SCHED.procs()), (1024, cores));
+    as_many_cores_work_as_there_are_ps();
+    assert_eq!(runtime::gomaxprocs(1), cores);
+}
+
+/// Fewer than there are cores at the start, more later: cores that never had a P get one.
+#[burrow::test(line = "gomaxprocs=1")]
+fn fewer_than_cores_at_the_start() {
+    assert_eq!((runtime::gomaxprocs(0), SCHED.procs(), runtime::p_id()), (1, 1, 0));
+    as_many_cores_work_as_there_are_ps();
+    census::check().unwrap();
+}
+
+/// The number changes before the other cores can have arrived.
+#[burrow::test(line = "gomaxprocs=2")]
+fn changes_as_the_machine_starts() {
+    for n in [3, 1, 4, 2, 1024, 1] {
+        runtime::gomaxprocs(n);
+        spawn(|| ()).join().unwrap();
+    }
+    as_many_cores_work_as_there_are_ps();
+}
