@@ -24,7 +24,7 @@ pub use metrics::{Metrics, PStats, metrics, p_stats};
 pub use threads::{
     lock_os_thread, lock_os_thread_depth, set_max_threads, thread_id, thread_ids, unlock_os_thread,
 };
-pub use traceback::{Frame, callers, stack, stack_into};
+pub use traceback::{Frame, callers, stack, stack_into, stack_of};
 
 /// Lets other goroutines run; this one goes to the tail of the global queue. Go: `Gosched`.
 pub fn gosched() {

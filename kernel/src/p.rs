@@ -48,6 +48,8 @@ pub struct P {
     schedtick: AtomicU32,
     /// Whether this core's scheduling tick is on.
     ticking: AtomicBool,
+    /// See `sched::safepoint`. Under the scheduler's lock. Go: `runSafePointFn`.
+    safe_point: AtomicBool,
     /// Go: `runq`, `runnext`.
     pub runq: RunQueue<G>,
     /// Go: `timers`.
@@ -115,6 +117,7 @@ impl P {
             m: AtomicPtr::new(core::ptr::null_mut()),
             schedtick: AtomicU32::new(0),
             ticking: AtomicBool::new(false),
+            safe_point: AtomicBool::new(false),
             runq: RunQueue::new(),
             timers: Timers::new(id),
             counts: Counts::new(),
@@ -173,6 +176,16 @@ impl P {
     /// See [`ticking`](Self::ticking).
     pub fn set_ticking(&self, on: bool) {
         self.ticking.store(on, Ordering::Relaxed);
+    }
+
+    /// Whether its holder is to run a function at the next safe point. Go: `runSafePointFn`.
+    pub fn safe_point(&self) -> bool {
+        self.safe_point.load(Ordering::Relaxed)
+    }
+
+    /// See [`safe_point`](Self::safe_point). Under the scheduler's lock.
+    pub fn set_safe_point(&self, wanted: bool) {
+        self.safe_point.store(wanted, Ordering::Relaxed);
     }
 
     /// The holder's end of the run queue.

@@ -34,6 +34,22 @@ pub fn stack_into(buf: &mut [u8], all: bool) -> usize {
     live::stack_into(buf, if all { Whose::All } else { Whose::Own })
 }
 
+/// The traceback of another goroutine, which alone stands still meanwhile; `None` if there is none
+/// with that id. Go has it only as a part of [`stack`] of all, for which the world stops.
+pub fn stack_of(goid: u64) -> Option<String> {
+    let mut text = vec![0; ROOM[0]];
+    loop {
+        let len = live::stack_of(&mut text, goid)?;
+        if len < text.len() {
+            text.truncate(len);
+            break;
+        }
+        text = vec![0; 2 * text.len()];
+    }
+    // It was not cut, so that it is whole characters.
+    Some(String::from_utf8(text).unwrap_or_default())
+}
+
 /// One frame of a goroutine.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -101,6 +101,15 @@ impl G {
         self.claim_from(Status::Waiting)
     }
 
+    /// [`claim`](Self::claim), of a G that was stopped while it ran: it waits from here on.
+    pub fn claim_preempted(&self) -> bool {
+        let (preempted, claimed) = (Status::Preempted as u32, Status::Waiting as u32 | SCAN);
+        // Acquire: as in `claim_from`.
+        self.status
+            .compare_exchange(preempted, claimed, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
     fn claim_from(&self, status: Status) -> bool {
         let (free, claimed) = (status as u32, status as u32 | SCAN);
         // Acquire: pairs with `casgstatus` of who parked or queued it; the context and the cells

@@ -20,6 +20,7 @@ use crate::config::{CONFIG, Traceback};
 use crate::g::{self, G};
 use crate::sched::stop::{is_stopped_here, stop_the_world};
 use crate::sched::system::systemstack;
+use crate::sched::{suspend, table};
 
 /// Whose tracebacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +41,25 @@ pub fn stack_into(buf: &mut [u8], whose: Whose) -> usize {
     // Its only failure is a full buffer.
     let _ = if whose == Whose::All && may_park() { stop_the_world(write) } else { write() };
     out.len
+}
+
+/// Writes the traceback of another goroutine, as [`stack_into`] does, and stops that one alone
+/// meanwhile; nothing if there is none with that id. On a goroutine.
+pub fn stack_of(buf: &mut [u8], goid: u64) -> Option<usize> {
+    if goid == g::current().goid() {
+        return Some(stack_into(buf, Whose::Own));
+    }
+    let g = table::user_goroutines().find(|g| g.goid() == goid)?;
+    let suspended = suspend::suspend(g, goid)?;
+    let mut out = Cut { buf, len: 0 };
+    // Its only failure is a full buffer.
+    let _ = systemstack(|| {
+        let mut rows = Rows::new(image::tables());
+        let symbols = image::symbols();
+        let mut printer = Printer { out: &mut out, rows: &mut rows, symbols, level: level() };
+        show(&mut printer, &goroutines::describe(suspended.g()), true)
+    });
+    Some(out.len)
 }
 
 /// Whether this code may park until the world has stopped.
@@ -120,12 +140,17 @@ pub fn name(frames: &[Frame], show: &mut dyn FnMut(Caller)) {
     }
 }
 
-/// On the system stack.
-fn write(registers: &Registers, whose: Whose, out: &mut dyn Write) -> fmt::Result {
-    let level = match CONFIG.traceback() {
+/// What tracebacks show.
+fn level() -> Level {
+    match CONFIG.traceback() {
         Traceback::None | Traceback::Single | Traceback::All => Level::Program,
         Traceback::System | Traceback::Crash => Level::System,
-    };
+    }
+}
+
+/// On the system stack.
+fn write(registers: &Registers, whose: Whose, out: &mut dyn Write) -> fmt::Result {
+    let level = level();
     let mut rows = Rows::new(image::tables());
     let symbols = image::symbols();
     let mut printer = Printer { out, rows: &mut rows, symbols, level };
@@ -154,7 +179,7 @@ fn other(printer: &mut Printer<'_, '_>, g: &'static G) -> fmt::Result {
     let result = match goroutine.status {
         "dead" | "idle" => Ok(()),
         _ if is_hidden => Ok(()),
-        _ => show(printer, &goroutine, claimed),
+        _ => printer.out.write_char('\n').and_then(|()| show(printer, &goroutine, claimed)),
     };
     if claimed {
         g.release();
@@ -163,7 +188,6 @@ fn other(printer: &mut Printer<'_, '_>, g: &'static G) -> fmt::Result {
 }
 
 fn show(printer: &mut Printer<'_, '_>, goroutine: &Goroutine, claimed: bool) -> fmt::Result {
-    printer.out.write_char('\n')?;
     header(printer, goroutine)?;
     match of(goroutine).filter(|_| claimed) {
         Some(from) => printer.stack(&from)?,

@@ -126,9 +126,16 @@ fn give_up_p(m: &'static M) -> GivenUp {
         // Somebody may have submitted work while no core was idle and nobody spun.
         SCHED.spinners.idle_then_check() == GoIdle::SpinFirst
     };
-    if look_again && retake(m) {
-        become_spinning(m);
-        return GivenUp::LookAgain;
+    if look_again {
+        if retake(m) {
+            become_spinning(m);
+            return GivenUp::LookAgain;
+        }
+        if !m.has_nextp() {
+            // Stopped with the world, or out of use since. Whoever submitted the work may have
+            // relied on the mark, so that it is this M's to announce.
+            idle::wakep(m);
+        }
     }
     acquirep(m, idle::stopm(m));
     GivenUp::LookAgain
@@ -141,7 +148,8 @@ pub fn work_anywhere() -> bool {
             .any(|id| !SCHED.idle_ps.test(id) && !crate::p::allp(id).runq.is_empty())
 }
 
-/// Takes this core's P back, unless somebody took it for this M meanwhile (then it is on its way).
+/// Takes this core's P back, unless somebody took it meanwhile: for this M (then it is on its way), or
+/// to stop the world, after which it may be out of use.
 fn retake(m: &'static M) -> bool {
     let mut locked = SCHED.lock.lock();
     let Some(p) = locked.pidleget(m.core()) else {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `run` (the g0 loop), `find` and `steal` (where work comes from), `spin`'s protocol
 //! in [`crate::queue::spin`], `idle` (Ms and Ps without work), `park`, `spawn`, `preempt`, `tick`,
-//! `deadlock`, `stop`, `procs`, `locked`.
+//! `deadlock`, `stop`, `procs`, `safepoint`, `suspend`, `locked`.
 //!
 //! # Who wakes whom (law 9)
 //!
@@ -26,9 +26,11 @@ pub mod park;
 pub mod preempt;
 pub mod procs;
 pub mod run;
+pub mod safepoint;
 pub mod spawn;
 pub mod steal;
 pub mod stop;
+pub mod suspend;
 pub mod system;
 pub mod table;
 pub mod tick;

@@ -5,7 +5,7 @@
 
 use burrow_arch::context::switch;
 
-use super::{SCHED, find, idle, locked, park, spawn};
+use super::{SCHED, find, idle, locked, park, spawn, suspend};
 use crate::g::{self, G, Status};
 use crate::m::M;
 use crate::p::bump;
@@ -177,6 +177,10 @@ pub fn dropg(m: &'static M, g: &'static G) {
 /// To the tail of the global queue. Go: `goschedImpl`.
 fn goschedimpl(m: &'static M, g: &'static G) {
     dropg(m, g);
+    if suspend::keeps(g) {
+        // Whoever asked for it lets it go on.
+        return g.casgstatus(Status::Running, Status::Preempted);
+    }
     // Before the status: once `Runnable` and queued it may run elsewhere.
     g.casgstatus(Status::Running, Status::Runnable);
     SCHED.lock.lock().globrunqput(g);

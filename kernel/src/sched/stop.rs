@@ -17,7 +17,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use burrow_arch::ipi;
 
-use super::{Locked, SCHED, WaitReason, acquirep, idle, procs, releasep};
+use super::{Locked, SCHED, WaitReason, acquirep, idle, procs, releasep, safepoint, suspend};
 use crate::g::{self, Status as GStatus};
 use crate::kthread::note::Note;
 use crate::kthread::{self, notesleep};
@@ -31,11 +31,11 @@ use crate::trace::ring::Event;
 /// What stopping needs beside the scheduler's lock.
 pub struct World {
     /// One stops the world at a time. Go: `worldsema`.
-    sema: Sema,
+    pub(super) sema: Sema,
     /// What is asked of Ms that look for work. Changed under the scheduler's lock.
     asked: AtomicU32,
     /// Signalled by the last P to stop. Go: `stopnote`.
-    note: Note<M>,
+    pub(super) note: Note<M>,
 }
 
 impl World {
@@ -76,10 +76,19 @@ impl World {
 const STOP: u32 = 1;
 /// A P that was taken out of use is still held: see [`procs`].
 pub(super) const RETIRE: u32 = 2;
+/// Some Ps are to run a function: see [`safepoint`].
+pub(super) const SAFE_POINT: u32 = 4;
+/// A goroutine that runs is to stop: see [`suspend`].
+pub(super) const FREEZE: u32 = 8;
 
-/// Whether something is asked of the M that holds this P.
+/// Whether the M that holds this P is to give it up.
 pub(super) fn wants(p: &P) -> bool {
     SCHED.world.gcwaiting() || (SCHED.world.wants(RETIRE) && p.id >= SCHED.procs())
+}
+
+/// Whether what runs on this P is to make way for its M to do what is asked of it.
+pub(super) fn asks(p: &P) -> bool {
+    wants(p) || p.safe_point() || suspend::wants(p)
 }
 
 /// Something is asked of Ms that look for work: does it, if it is asked of this one. Whether the P
@@ -93,6 +102,9 @@ pub fn attend(m: &'static M) -> bool {
     if wants(m.p()) {
         procs::retire(m);
         return true;
+    }
+    if m.p().safe_point() {
+        safepoint::run(m.p());
     }
     false
 }
@@ -152,7 +164,7 @@ fn stop_with_sema() {
     let must_wait = locked.stopwait > 0;
     drop(locked);
     if must_wait {
-        preemptall();
+        preemptall(|p| p.status() != Status::GcStop);
         g.begin_stopping(WaitReason::StoppingTheWorld);
         notesleep(m, &SCHED.world.note);
         g.end_stopping();
@@ -168,13 +180,13 @@ fn stop_p(locked: &mut Locked, p: &'static P) -> bool {
     locked.stopwait == 0
 }
 
-/// Interrupts every core whose P has not stopped. Go: `preemptall`.
+/// Interrupts every core whose P has not done yet what it was asked for. Go: `preemptall`.
 ///
 /// Whatever the P's status seems to be: its core may be about to run a goroutine. A core that has
 /// not arrived yet loses the interrupt and finds `STOP` asked for when it does.
-fn preemptall() {
-    for id in (0..SCHED.procs()).filter(|&id| allp(id).status() != Status::GcStop) {
-        ipi::send(id);
+pub(super) fn preemptall(is_asked: impl Fn(&P) -> bool) {
+    for p in (0..SCHED.procs()).map(allp).filter(|p| is_asked(p)) {
+        ipi::send(p.id);
     }
 }
 

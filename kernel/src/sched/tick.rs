@@ -204,9 +204,9 @@ fn waits(core: &'static Core, p: &'static P) -> bool {
     (p.status() == Status::Running && find::has_waiters(p)) || core.threads.waiting() || stops(p)
 }
 
-/// Whether the world waits for this P.
+/// Whether somebody waits for this P's M to do what was asked of it.
 fn stops(p: &P) -> bool {
-    SCHED.world.is_asking() && p.status() == Status::Running && stop::wants(p)
+    SCHED.world.is_asking() && p.status() == Status::Running && stop::asks(p)
 }
 
 /// A scheduling tick; whether what runs here has had its time.
