@@ -346,6 +346,86 @@ pub mod platform {
     pub use crate::imp::platform::init_core;
 }
 
+/// Buses that the firmware describes, and the interrupts of devices on them.
+#[cfg(target_os = "none")]
+pub mod device {
+    use crate::layout::PhysAddr;
+
+    /// The PCI host bridge, if there is one; after `platform::init`: `fn() -> Option<PciHost>`.
+    pub use crate::imp::device::pci;
+    /// Calls a function with each window for a virtio device outside PCI; there may be no device
+    /// behind one: `fn(each: &mut dyn FnMut(Window))`.
+    pub use crate::imp::device::virtio_windows;
+
+    /// Lets a line interrupt the core with that index: `fn(Line, core: usize)`. Its handler must
+    /// quieten the device if the line is a level.
+    pub use crate::imp::device::enable;
+    /// Makes an interrupt that a device raises by a write to memory, taken by the core with that
+    /// index or, until that one runs, by the boot core. None where the machine has no such
+    /// interrupts, or no more: `fn(core: usize) -> Option<Message>`.
+    pub use crate::imp::device::message;
+    /// The line that a pin (from 1) of a device on the host bridge's own bus raises:
+    /// `fn(device: u8, pin: u8) -> Option<Line>`.
+    pub use crate::imp::device::pin;
+
+    /// All interrupts' numbers, as `Upcalls::device` gets them, are below.
+    pub const INTERRUPTS: usize = 1024;
+
+    /// How PCI devices are configured.
+    #[derive(Clone, Copy, Debug)]
+    pub struct PciHost {
+        /// Configuration space by the enhanced mechanism: 1 MiB for each bus from `first_bus` on.
+        pub config: PhysAddr,
+        /// First bus behind the bridge.
+        pub first_bus: u8,
+        /// Last one.
+        pub last_bus: u8,
+        /// Addresses for registers below 4 GiB, the same seen from bus and CPU, where firmware has
+        /// assigned none: start and bytes.
+        pub registers: Option<(u64, u64)>,
+    }
+
+    /// Registers and interrupt of a device that is found without a bus.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Window {
+        /// Its registers.
+        pub start: PhysAddr,
+        /// Their bytes.
+        pub len: usize,
+        /// Its interrupt.
+        pub line: Line,
+    }
+
+    /// An interrupt by wire.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Line {
+        /// Its number.
+        pub number: u32,
+        /// How it asks.
+        pub trigger: Trigger,
+    }
+
+    /// How an interrupt line asks for attention.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Trigger {
+        /// By a change; what comes while it is handled is remembered.
+        Edge,
+        /// For as long as the device wants something.
+        Level,
+    }
+
+    /// An interrupt by a write to memory.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Message {
+        /// Its number.
+        pub number: u32,
+        /// Where the device writes.
+        pub addr: u64,
+        /// What it writes there.
+        pub data: u32,
+    }
+}
+
 /// Randomness of the CPU.
 #[cfg(target_os = "none")]
 pub mod entropy {

@@ -23,6 +23,9 @@ pub const TIMER_RETRY_NS: u64 = 5_000;
 pub const IDLE_SPIN_NS: u64 = 100_000;
 /// A halted core wakes so many nanoseconds before its next timer is due.
 pub const IDLE_LEAD_NS: u64 = 60_000;
+/// Goroutines that devices made ready run before what waits for its slice, so many in a row at
+/// most.
+pub const IN_A_ROW: u32 = 16;
 /// Goroutine ids that a P takes at once. Go: `_GoidCacheBatch`.
 pub const GOID_BATCH: u64 = 16;
 /// Free Gs that a P keeps; above it half go to the global list. Go: 64 in `gfput`.

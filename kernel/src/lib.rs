@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod kthread;
 pub mod mem;
+pub mod netpoll;
 pub mod panic;
 pub mod queue;
 pub mod rand;
@@ -30,6 +31,8 @@ pub mod console;
 pub mod foreign;
 #[cfg(target_os = "none")]
 pub mod g;
+#[cfg(target_os = "none")]
+pub mod interrupt;
 #[cfg(target_os = "none")]
 pub mod m;
 #[cfg(target_os = "none")]

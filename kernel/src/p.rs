@@ -59,6 +59,9 @@ pub struct P {
 
     // ---- the holder
     gfree: UnsafeCell<FreeList<G>>,
+    /// Goroutines that devices made ready and that ran here, one after the other, before what
+    /// waits for its slice.
+    io_in_a_row: Cell<u32>,
     seeds: Seeds,
     goids: Cell<(u64, u64)>,
 }
@@ -122,6 +125,7 @@ impl P {
             timers: Timers::new(id),
             counts: Counts::new(),
             gfree: UnsafeCell::new(FreeList::new()),
+            io_in_a_row: Cell::new(0),
             seeds,
             goids: Cell::new((0, 0)),
         }
@@ -212,6 +216,16 @@ impl P {
     /// The generators behind [`random`](Self::random) and [`rand::u64`](crate::rand::u64).
     pub fn seeds(&self) -> &Seeds {
         &self.seeds
+    }
+
+    /// How many goroutines that devices made ready ran here one after the other. Holder only.
+    pub fn io_in_a_row(&self) -> u32 {
+        self.io_in_a_row.get()
+    }
+
+    /// See [`io_in_a_row`](Self::io_in_a_row).
+    pub fn set_io_in_a_row(&self, count: u32) {
+        self.io_in_a_row.set(count);
     }
 
     /// A random number. Holder only. Go: `cheaprand`.

@@ -59,7 +59,7 @@ unsafe extern "Rust" {
 pub static UPCALLS: Upcalls = Upcalls {
     timer: tick::on_timer,
     ipi: tick::on_ipi,
-    device: on_device,
+    device: crate::interrupt::on_device,
     freeze: panic::fatal::on_freeze,
     page_fault: on_page_fault,
     step: panic::step::on_step,
@@ -200,11 +200,6 @@ fn main_goroutine() {
         machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
     }
     exit(__burrow_start().into())
-}
-
-/// No driver has asked for this interrupt.
-fn on_device(number: u32, _: &mut TrapFrame) {
-    crate::console::print(format_args!("burrow: unexpected interrupt {number}\n"));
 }
 
 /// A page was missing: growth of the running goroutine's stack, or a fault (law 11).

@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 
 use aarch64_cpu::asm::barrier::{ISHST, SY, dsb, isb};
 
+use crate::device::Line;
 use crate::trap::Upcalls;
 
 use super::trap::TrapFrame;
@@ -93,6 +94,14 @@ pub(super) fn freeze_others() {
         Version::V3 => gicv3::send_to_others(SGI_FREEZE),
     }
     isb(SY);
+}
+
+/// Lets a shared interrupt come to that core.
+pub(super) fn enable(line: Line, core: usize) {
+    match version() {
+        Version::V2 => gicv2::enable(line, core),
+        Version::V3 => gicv3::enable(line, core),
+    }
 }
 
 fn acknowledge(group: Group) -> u32 {

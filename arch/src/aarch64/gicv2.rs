@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use super::gic::{PPI_TIMER, PRIORITY, PRIORITY_FREEZE, SGI_FREEZE, SGI_IPI};
 use super::mmio;
+use crate::device::{Line, Trigger};
 
 /// Most cores that it can serve.
 pub(super) const MAX_CORES: usize = 8;
@@ -16,6 +17,7 @@ const GICD_ISENABLER: usize = 0x100;
 const GICD_ICENABLER: usize = 0x180;
 const GICD_IPRIORITYR: usize = 0x400;
 const GICD_ITARGETSR: usize = 0x800;
+const GICD_ICFGR: usize = 0xc00;
 const GICD_SGIR: usize = 0xf00;
 
 // The core's interface.
@@ -94,6 +96,23 @@ pub(super) fn init_core(index: usize) {
     // Both groups on, group 0 by FIQ, either one acknowledged by the same register.
     let control = if HAS_GROUPS.load(Ordering::Relaxed) { 0b1111 } else { 1 };
     interface_write(GICC_CTLR, control);
+}
+
+/// Lets a shared interrupt come to that core or, until that one is up, to this one. Callers take
+/// turns.
+pub(super) fn enable(line: Line, core: usize) {
+    let interrupt = line.number as usize;
+    let target = match TARGETS[core].load(Ordering::Relaxed) {
+        0 => own_target(),
+        target => target,
+    };
+    let at = GICD_ITARGETSR + interrupt / 4 * 4;
+    let shift = 8 * (interrupt % 4);
+    write(at, read(at) & !(0xff << shift) | u32::from(target) << shift);
+    let at = GICD_ICFGR + interrupt / 16 * 4;
+    let edge = 0b10 << (2 * (interrupt % 16));
+    write(at, if line.trigger == Trigger::Edge { read(at) | edge } else { read(at) & !edge });
+    write(GICD_ISENABLER + interrupt / 32 * 4, 1 << (interrupt % 32));
 }
 
 fn group_1(interrupt: u32) -> u32 {

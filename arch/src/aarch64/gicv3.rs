@@ -9,6 +9,7 @@ use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 
 use super::gic::{Group, PPI_TIMER, PRIORITY, PRIORITY_FREEZE, SGI_FREEZE, SGI_IPI};
 use super::{mmio, platform};
+use crate::device::{Line, Trigger};
 
 // The distributor's registers.
 const GICD_CTLR: usize = 0x000;
@@ -16,6 +17,8 @@ const GICD_TYPER: usize = 0x004;
 const GICD_IGROUPR: usize = 0x080;
 const GICD_ICENABLER: usize = 0x180;
 const GICD_IPRIORITYR: usize = 0x400;
+const GICD_ISENABLER: usize = 0x100;
+const GICD_ICFGR: usize = 0xc00;
 const GICD_IROUTER: usize = 0x6000;
 
 /// GICD_CTLR: a write has not yet had its effect.
@@ -84,13 +87,29 @@ pub(super) fn init(distributor: usize, redistributors: [usize; REGIONS]) {
     write(distributor + GICD_CTLR, CTLR_ON);
     settle(distributor);
     // Routes exist only once routing by affinity is on. 1020 and above are no interrupts.
-    let mpidr = MPIDR_EL1.get();
     for interrupt in 32..(32 * words).min(1020) {
-        write(distributor + GICD_IROUTER + 8 * interrupt, mpidr as u32 & 0xff_ffff);
-        write(distributor + GICD_IROUTER + 8 * interrupt + 4, (mpidr >> 32) as u32 & 0xff);
+        route(interrupt, MPIDR_EL1.get());
     }
     let one_state = read(distributor + GICD_CTLR) & CTLR_ONE_STATE != 0;
     HAS_GROUPS.store(one_state, Ordering::Relaxed);
+}
+
+/// Sends a shared interrupt to the core with that affinity.
+fn route(interrupt: usize, affinity: u64) {
+    let at = DISTRIBUTOR.load(Ordering::Relaxed) + GICD_IROUTER + 8 * interrupt;
+    write(at, affinity as u32 & 0xff_ffff);
+    write(at + 4, (affinity >> 32) as u32 & 0xff);
+}
+
+/// Lets a shared interrupt come to that core. Callers take turns.
+pub(super) fn enable(line: Line, core: usize) {
+    let distributor = DISTRIBUTOR.load(Ordering::Relaxed);
+    let interrupt = line.number as usize;
+    route(interrupt, platform::affinity(core));
+    let at = distributor + GICD_ICFGR + interrupt / 16 * 4;
+    let edge = 0b10 << (2 * (interrupt % 16));
+    write(at, if line.trigger == Trigger::Edge { read(at) | edge } else { read(at) & !edge });
+    write(distributor + GICD_ISENABLER + interrupt / 32 * 4, 1 << (interrupt % 32));
 }
 
 fn settle(distributor: usize) {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod console;
 pub mod context;
 pub mod cpu;
+pub mod device;
 mod devicetree;
 pub mod entropy;
 mod gic;

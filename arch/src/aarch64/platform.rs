@@ -8,7 +8,7 @@ use crate::layout::PhysAddr;
 use crate::platform::{Firmware, MAX_CORES, Machine};
 
 use super::devicetree::{self, Controller, Registers};
-use super::{entropy, gic, gicv2, gicv3, psci, wall};
+use super::{device, entropy, gic, gicv2, gicv3, psci, wall};
 
 /// The bits of MPIDR_EL1 that tell cores apart.
 pub(super) const AFFINITY: u64 = 0xff_00ff_ffff;
@@ -32,6 +32,7 @@ pub fn init(
     };
     // SAFETY: `boot` found a valid tree there and keeps its memory reserved.
     let tree = unsafe { devicetree::at(addr)? };
+    device::init(addr);
     if let Some(method) = devicetree::psci_method(tree) {
         psci::set_method(method);
     }

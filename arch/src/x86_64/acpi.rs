@@ -6,8 +6,10 @@ use core::ptr::NonNull;
 use acpi::address::AddressSpace;
 use acpi::sdt::fadt::Fadt;
 use acpi::sdt::madt::{Madt, MadtEntry};
+use acpi::sdt::mcfg::{Mcfg, McfgEntry};
 use acpi::{AcpiTables, Handler, PciAddress, PhysicalMapping};
 
+use crate::device::PciHost;
 use crate::layout::PhysAddr;
 
 /// A core can be used at once; it was not merely announced for hot-plugging.
@@ -21,6 +23,8 @@ pub struct Tables {
     pub local_apic: u64,
     /// Port of the power-management timer.
     pub pm_timer: Option<u16>,
+    /// The first PCI host bridge.
+    pub pci: Option<PciHost>,
 }
 
 /// Reads the tables behind a root pointer; calls `core` with the bus number of each usable core.
@@ -48,7 +52,19 @@ pub fn read(
     let pm_timer = block
         .filter(|block| block.address_space == AddressSpace::SystemIo)
         .and_then(|block| u16::try_from(block.address).ok());
-    Ok(Tables { local_apic, pm_timer })
+    let pci = tables.find_table::<Mcfg>().and_then(|mcfg| first_segment(mcfg.get().entries()));
+    Ok(Tables { local_apic, pm_timer, pci })
+}
+
+/// The host bridge of segment 0. Firmware has given all its devices their addresses.
+fn first_segment(entries: &[McfgEntry]) -> Option<PciHost> {
+    let entry = entries.iter().find(|entry| entry.pci_segment_group == 0)?;
+    Some(PciHost {
+        config: PhysAddr(entry.base_address),
+        first_bus: entry.bus_number_start,
+        last_bus: entry.bus_number_end,
+        registers: None,
+    })
 }
 
 /// Makes tables accessible for the `acpi` crate. Mappings stay: there are a few dozen of them.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod console;
 pub mod context;
 pub mod cpu;
+pub mod device;
 pub mod entropy;
 pub mod guarded;
 pub mod ipi;

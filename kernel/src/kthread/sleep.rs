@@ -7,6 +7,7 @@ use super::mailbox::Was;
 use super::note::{Note, Sleep};
 use super::switch::switch_to;
 use crate::m::M;
+use crate::netpoll;
 use crate::percpu::{self, Core};
 use crate::sched::{SCHED, tick};
 use crate::stack;
@@ -117,7 +118,7 @@ fn halt(core: &'static Core) {
     // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter
     // that comes after the look raises its interrupt, which ends the halt.
     let was_enabled = irq::disable();
-    if !core.threads.waiting() {
+    if !core.threads.waiting() && !netpoll::pending_here(core) {
         deadline::before_halt(core);
         stack::idle_enter();
         irq::wait();

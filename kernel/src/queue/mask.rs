@@ -95,7 +95,7 @@ impl Cores {
     }
 
     /// The first at or after `from`, going round.
-    fn first_from(self, from: usize) -> Option<usize> {
+    pub fn first_from(self, from: usize) -> Option<usize> {
         let from = from % MAX_CORES;
         // Rotated so that `from` is bit 0, the lowest bit is the distance to the core.
         let distance = self.0.rotate_right(from as u32).trailing_zeros() as usize;

@@ -7,14 +7,14 @@ use crate::g::Status;
 use crate::time::deadline;
 
 /// Called with the scheduler's lock as an M goes to sleep: if it was the last one and no goroutine
-/// can become runnable any more, by a timer neither, the program is dead.
+/// can become runnable any more, neither by a timer nor by a device, the program is dead.
 pub fn checkdead(locked: &Locked) {
     let running = locked.mcount - locked.nmidle - locked.nmidlelocked;
     if running > 0 || !SCHED.main_started.load(Ordering::Relaxed) {
         return;
     }
     super::check::all_asleep(locked);
-    if deadline::any_pending() {
+    if crate::netpoll::waiters() > 0 || deadline::any_pending() {
         return;
     }
     let mut waiting = 0usize;

@@ -7,6 +7,7 @@ use super::{SCHED, acquirep, idle, releasep, steal, stop};
 use crate::config::GLOBAL_QUEUE_TICK;
 use crate::g::G;
 use crate::m::M;
+use crate::netpoll;
 use crate::p::P;
 use crate::queue::runq::{RING, Slice};
 use crate::queue::spin::GoIdle;
@@ -32,7 +33,8 @@ pub fn findrunnable(m: &'static M) -> Found {
     }
 }
 
-/// Global queue now and then, timers, local queue, global queue, other Ps and their timers.
+/// Global queue now and then, timers and devices, local queue, global queue, devices, other Ps and
+/// their timers.
 #[inline(always)]
 fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
     // Now and then the global queue comes first, or two goroutines that keep readying each other
@@ -56,6 +58,9 @@ fn find_with_p(m: &'static M, p: &'static P) -> Option<Found> {
     if SCHED.runqsize() > 0
         && let Some(g) = from_global(p)
     {
+        return Some((g, Slice::New));
+    }
+    if let Some(g) = netpoll::take(m) {
         return Some((g, Slice::New));
     }
     if m.spinning() || SCHED.spinners.may_start_spinning(SCHED.procs()) {
@@ -144,6 +149,7 @@ fn give_up_p(m: &'static M) -> GivenUp {
 /// Whether any queue has work. Go: `checkRunqsNoP` and the look at the global queue before it.
 pub fn work_anywhere() -> bool {
     SCHED.runqsize() > 0
+        || netpoll::pending()
         || (0..SCHED.procs())
             .any(|id| !SCHED.idle_ps.test(id) && !crate::p::allp(id).runq.is_empty())
 }
@@ -164,5 +170,5 @@ fn retake(m: &'static M) -> bool {
 /// Whether this P has goroutines that wait for it: then its core ticks.
 #[inline(always)]
 pub fn has_waiters(p: &P) -> bool {
-    !p.runq.is_empty() || SCHED.runqsize() > 0
+    !p.runq.is_empty() || SCHED.runqsize() > 0 || netpoll::pending()
 }

@@ -13,6 +13,7 @@ use super::preempt::{Outcome, try_preempt};
 use super::{SCHED, find, stop};
 use crate::config::{RETRY_NS, SLICE_NS, TICK_NS, TIMER_RETRY_NS, TLB_FLUSH_TICKS};
 use crate::g::{self, Preempt};
+use crate::netpoll;
 use crate::p::{self, P, Status};
 use crate::percpu::{self, Core};
 use crate::time::timers::RUNNING;
@@ -133,10 +134,15 @@ pub fn on_ipi(frame: &mut TrapFrame) {
         // The first tick is this one: a slice that began long ago is seen to begin now.
         core.tick.next.store(now, Ordering::Relaxed);
         interrupt(core, frame, now);
-    } else if p.timers.wake_time() < core.tick.armed.load(Ordering::Relaxed) {
-        // Another core has moved a timer of this one's.
+    } else if p.timers.wake_time() < core.tick.armed.load(Ordering::Relaxed) || netpoll::pending() {
+        // Another core has moved a timer of this one's, or a device made a goroutine ready there.
         interrupt(core, frame, now);
     }
+}
+
+/// A device made a goroutine ready, and no core is idle: this one makes way for it.
+pub fn on_ready(core: &'static Core, frame: &mut TrapFrame) {
+    interrupt(core, frame, clock::nanotime());
 }
 
 /// A tick, or timers, or both; and sets the one-shot timer for what comes next.
@@ -166,7 +172,7 @@ fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
     };
     let mut next = core.tick.next.load(Ordering::Relaxed).min(now.saturating_add(retry));
     next = next.min(core.threads.rings_at());
-    if !due && !core.tick.idling() {
+    if p.timers.wake_time() > now && !core.tick.idling() {
         next = next.min(p.timers.wake_time());
     }
     if next != NEVER {
@@ -179,7 +185,8 @@ fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
     }
 }
 
-/// A timer is due and the scheduler of this core is to run it: when to try again, if not now.
+/// A timer is due, or a goroutine that waited for a device is ready, and the scheduler of this core
+/// is to run it: when to try again, if not now.
 fn preempt_for_timers(core: &'static Core, frame: &mut TrapFrame) -> u64 {
     if core.tick.idling() {
         return NEVER;
@@ -195,6 +202,8 @@ fn preempt_for_timers(core: &'static Core, frame: &mut TrapFrame) -> u64 {
     }
     match try_preempt(frame, g, Preempt::Timers) {
         Outcome::Retry => TIMER_RETRY_NS,
+        // A thread that is about to sleep may hand the core to one that knows nothing of this.
+        Outcome::Pending if m.try_p().is_none() && netpoll::pending() => RETRY_NS,
         Outcome::Redirected | Outcome::Pending | Outcome::Off => NEVER,
     }
 }

@@ -8,6 +8,8 @@
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Rank {
+    /// A table of devices.
+    Drivers,
     /// A timer's channel gets its value.
     TimerSend,
     /// One channel, or another object that goroutines wait on.
@@ -16,6 +18,8 @@ pub enum Rank {
     Timers,
     /// One timer.
     Timer,
+    /// Goroutines that devices made ready.
+    Netpoll,
     /// The scheduler: global queue, idle lists, free Gs.
     Sched,
     /// The table of all Gs and Ms.
@@ -40,4 +44,7 @@ pub enum Rank {
     Frames,
     /// The console: messages may be printed under any lock.
     Console,
+    /// A device's queue: an interrupts-off leaf for its handler, which may interrupt who holds
+    /// any lock but another such leaf.
+    Device,
 }

@@ -21,6 +21,7 @@ use super::{NEVER, nanotime};
 use crate::config::{IDLE_LEAD_NS, IDLE_SPIN_NS, TICK_NS, TIMER_RETRY_NS};
 use crate::g::G;
 use crate::m::M;
+use crate::netpoll;
 use crate::p::{self, P, Status};
 use crate::percpu::Core;
 use crate::queue::runq::Slice;
@@ -44,8 +45,8 @@ pub fn arm(core: &Core, deadline: u64) {
     burrow_arch::irq::restore(was_enabled);
 }
 
-/// Runs the timers of this P that are due; the goroutine that one of them readied, to be run now.
-/// Go: `checkTimers`.
+/// Runs the timers of this P that are due; the goroutine that one of them readied, or one that a
+/// device made ready, to be run now. Go: `checkTimers`, and `netpoll(0)` in `findRunnable`.
 ///
 /// On g0, holding the P, no lock held.
 #[cold]
@@ -76,6 +77,13 @@ pub fn check(m: &'static M, p: &'static P) -> Option<find::Found> {
         false => None,
     };
     let owed = timers.take(RUNNING | OWED) & OWED != 0;
+    let found = match found {
+        Some(found) => Some(found),
+        None => netpoll::take_turn(m, p).map(|g| (g, Slice::New)),
+    };
+    if netpoll::pending() {
+        timers.raise(DUE);
+    }
     tick::need_if_waiters(p);
     // The one that this M takes needs no other core. What else there is does.
     if owed && (timers.flags() & DUE != 0 || find::work_anywhere()) {
@@ -107,9 +115,10 @@ pub fn before_run(core: &'static Core, p: &'static P) {
     }
 }
 
-/// For the handlers: whether a timer of this core is due, noted for the scheduler.
+/// For the handlers: whether a timer of this core is due, or a goroutine is ready that waited for a
+/// device; noted for the scheduler.
 pub fn notice(p: &'static P, now: u64) -> bool {
-    let due = p.timers.wake_time() <= now;
+    let due = p.timers.wake_time() <= now || netpoll::pending();
     if due && p.timers.flags() & DUE == 0 {
         p.timers.raise(DUE);
     }
@@ -145,11 +154,15 @@ fn idle_deadline(core: &Core) -> u64 {
     }
 }
 
-/// The core has nothing to run: if a timer is due it wakes its P's M, and if one will be very soon
-/// it waits for that. `false`: it may halt.
+/// The core has nothing to run: if a timer is due, or a device has made a goroutine ready, it wakes
+/// its P's M, and if a timer will be due very soon it waits for that. `false`: it may halt.
 ///
 /// Pinned, no lock held.
 pub fn idle_wait(core: &'static Core) -> bool {
+    if netpoll::pending_here(core) {
+        idle::start_own_p(core);
+        return true;
+    }
     if idle_deadline(core) == NEVER {
         return false;
     }
@@ -162,7 +175,7 @@ pub fn idle_wait(core: &'static Core) -> bool {
             return false;
         }
         // No pause: an emulator takes it for an invitation to do something else.
-        if core.threads.waiting() {
+        if core.threads.waiting() || netpoll::pending_here(core) {
             return true;
         }
     }
@@ -175,6 +188,9 @@ pub fn idle_wait(core: &'static Core) -> bool {
 /// Pinned, no lock held.
 pub fn world_started(core: &Core) {
     let now = nanotime();
+    if netpoll::pending() {
+        arm(core, now + TIMER_RETRY_NS);
+    }
     for id in 0..SCHED.procs() {
         let when = p::allp(id).timers.wake_time();
         if when == NEVER {
