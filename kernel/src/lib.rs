@@ -17,6 +17,7 @@ pub mod queue;
 pub mod rand;
 pub mod stack;
 pub mod sync;
+pub mod sysmon;
 pub mod trace;
 pub mod unwind;
 

@@ -11,6 +11,7 @@ use crate::m::M;
 use crate::mem;
 use crate::p::P;
 use crate::sched::tick::Tick;
+use crate::sysmon::watchdog::Watch;
 use crate::trace::ring::{Event, Ring};
 
 /// What a core owns.
@@ -24,6 +25,8 @@ pub struct Core {
     pub threads: Threads,
     /// The scheduling tick.
     pub tick: Tick,
+    /// Who keeps this core from others.
+    pub watch: Watch,
     /// Cached page frames.
     pub frames: mem::frames::CoreCache,
     /// Cached heap blocks.
@@ -42,6 +45,7 @@ impl Core {
             first_m: AtomicPtr::new(core::ptr::null_mut()),
             threads: Threads::new(),
             tick: Tick::new(),
+            watch: Watch::new(),
             frames: mem::frames::CoreCache::new(),
             heap: mem::heap::CoreCache::new(),
             interrupts: AtomicU64::new(0),

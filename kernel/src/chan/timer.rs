@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use super::RecvChan;
 use super::hchan::{Hchan, locked};
 use super::send::send;
+use crate::g;
 use crate::time::Instant;
 use crate::time::timer::{Class, Timer};
 
@@ -23,7 +24,8 @@ impl RecvChan<Instant> {
     #[doc(hidden)]
     pub fn of_timer(when: u64, period: u64) -> Self {
         let mut hchan = Hchan::makechan(1);
-        hchan.set_timer(Timer::new(&CHAN, core::ptr::null(), when, period));
+        let timer = Timer::new(&CHAN, core::ptr::null(), when, period);
+        hchan.set_timer(timer.made_by(g::current().kind()));
         let mut hchan = Arc::new(hchan);
         let owner = Arc::as_ptr(&hchan).cast();
         if let Some(timer) = Arc::get_mut(&mut hchan).and_then(Hchan::timer_mut) {

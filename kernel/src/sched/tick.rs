@@ -16,6 +16,7 @@ use crate::g::{self, Preempt};
 use crate::netpoll;
 use crate::p::{self, P, Status};
 use crate::percpu::{self, Core};
+use crate::sysmon::watchdog;
 use crate::time::timers::RUNNING;
 use crate::time::{NEVER, deadline};
 
@@ -156,7 +157,9 @@ fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
     let slice_over = tick && on_tick(core, p, now);
     let due = deadline::notice(p, now);
     let retry = if slice_over {
-        match try_preempt(frame, g::current(), Preempt::Slice) {
+        let outcome = try_preempt(frame, g::current(), Preempt::Slice);
+        watchdog::refused(core, frame, outcome, now);
+        match outcome {
             Outcome::Retry => core.tick.next.store(now + RETRY_NS, Ordering::Relaxed),
             // On its way to or from a goroutine: soon it will be in one.
             Outcome::Pending | Outcome::Off if stops(p) => {

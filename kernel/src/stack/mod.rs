@@ -33,7 +33,7 @@ mod slots;
 pub use geometry::{Reach, Stack};
 
 #[cfg(target_os = "none")]
-pub use flush::{flush_epoch, idle_enter, idle_exit};
+pub use flush::{ask_to_flush, flush_epoch, has_passed, idle_enter, idle_exit};
 #[cfg(target_os = "none")]
 pub use growth::{Verdict, ensure, fault};
 #[cfg(target_os = "none")]
@@ -41,7 +41,7 @@ pub use release::free_os_memory;
 #[cfg(target_os = "none")]
 pub use scavenge::{scavenge, scavenge_if_due, scavenge_tick};
 #[cfg(target_os = "none")]
-pub use shrink::{enter, reclaim, shrink, trim};
+pub use shrink::{end_epoch, enter, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
 pub use slots::{alloc, free, handed_out};
 

@@ -145,6 +145,15 @@ pub fn reclaim() -> usize {
     }
 }
 
+/// Ends the current epoch; which one that was. What was unmapped before is through when it
+/// [`has_passed`](super::has_passed). No lock held.
+pub fn end_epoch() -> u64 {
+    let _pending = PENDING.lock();
+    let ended = EPOCHS.current();
+    EPOCHS.advance();
+    ended
+}
+
 /// Whether pages given back wait for cores to flush.
 pub fn pending() -> bool {
     // Relaxed: who gave pages back knows, others may be late.

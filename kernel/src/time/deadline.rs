@@ -139,9 +139,9 @@ pub fn steal(p: &'static P, victim: &'static P) -> Option<&'static G> {
     Some(G::from_item(g))
 }
 
-/// Whether any timer is still to fire: then nothing is dead yet.
+/// Whether any timer of the program is still to fire: then nothing is dead yet.
 pub fn any_pending() -> bool {
-    (0..SCHED.cores()).any(|id| p::allp(id).timers.live() > 0)
+    (0..SCHED.cores()).any(|id| p::allp(id).timers.live_for_program() > 0)
 }
 
 /// When this core has to look after its idle P's timers.

@@ -14,7 +14,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use super::timer::{Arm, Class, Timer};
-use crate::g::Kind;
+use crate::g::{self, Kind};
 use crate::sched::spawn::{MAX_STACK, Spawn, newproc};
 
 static FUNC: Class = Class { fire: go_func, retain, release, drain: None };
@@ -22,6 +22,8 @@ static FUNC: Class = Class { fire: go_func, retain, release, drain: None };
 /// What does not depend on the function's type.
 struct Header {
     timer: Timer,
+    /// Whose timer it is: its maker's.
+    kind: Kind,
     users: AtomicUsize,
     holders: AtomicUsize,
     call: unsafe fn(*const Header),
@@ -94,8 +96,10 @@ impl Clone for FuncTimer {
 /// A block that counts a handle and the timer as users, and the users and a heap as holders. Its
 /// owner is still to be set, and its timer to be started.
 fn block<F: Fn() + Send + Sync + 'static>(f: F, when: u64) -> *mut Header {
+    let kind = g::current().kind();
     let header = Header {
-        timer: Timer::new(&FUNC, core::ptr::null(), when, 0),
+        timer: Timer::new(&FUNC, core::ptr::null(), when, 0).made_by(kind),
+        kind,
         users: AtomicUsize::new(2),
         holders: AtomicUsize::new(2),
         call: call::<F>,
@@ -164,7 +168,8 @@ unsafe fn go_func(owner: *const (), _: u64) -> bool {
     // SAFETY: `new` gave the block.
     let user = User(unsafe { NonNull::new_unchecked(owner.cast_mut().cast()) });
     let spawn = Spawn {
-        kind: Kind::User,
+        // Its goroutine is whose the timer is.
+        kind: user.header().kind,
         max_stack: MAX_STACK.load(Ordering::Relaxed),
         name: None,
         created_at: go_func as *const () as usize + 1,

@@ -14,9 +14,10 @@ pub fn sleep(d: Duration) {
     if d.is_zero() {
         return;
     }
-    let this: *const G = g::current();
+    let g = g::current();
+    let this: *const G = g;
     // On this stack: it leaves the heap before it fires, and the goroutine is parked until then.
-    let mut timer = Timer::new(&SLEEP, this.cast(), super::after(d), 0);
+    let mut timer = Timer::new(&SLEEP, this.cast(), super::after(d), 0).made_by(g.kind());
     // SAFETY: `start_timer` gets the timer that it is made for, alive until the goroutine is woken.
     unsafe { gopark(Some((start_timer, (&raw mut timer).cast())), WaitReason::Sleep) };
 }

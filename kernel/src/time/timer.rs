@@ -22,6 +22,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use super::timers::{HeapGuard, Timers};
 use super::{NEVER, nanotime};
+use crate::g::Kind;
 use crate::sync::lock::SpinGuard;
 use crate::sync::{Rank, SpinLock, pin};
 
@@ -66,6 +67,8 @@ pub struct Timer {
     state: SpinLock<State>,
     /// Held while the channel gets its value. Go: `sendLock`.
     send: SpinLock<()>,
+    /// Of the runtime's: it keeps no program alive. Fixed before the timer is started.
+    service: bool,
     class: &'static Class,
     owner: *const (),
 }
@@ -101,9 +104,22 @@ impl Timer {
             sending: AtomicU32::new(0),
             state: SpinLock::new(Rank::Timer, state),
             send: SpinLock::new(Rank::TimerSend, ()),
+            service: false,
             class,
             owner,
         }
+    }
+
+    /// The timer is the runtime's if that kind of goroutine makes it: a program that waits for
+    /// nothing else is dead. Before anybody else knows it.
+    pub fn made_by(mut self, kind: Kind) -> Self {
+        self.service = kind == Kind::System;
+        self
+    }
+
+    /// Whether it is the runtime's.
+    pub(super) fn is_service(&self) -> bool {
+        self.service
     }
 
     /// For an owner that contains its timer. Before anybody else knows it.
@@ -271,7 +287,7 @@ impl Timer {
         }
         if state.bits & ZOMBIE != 0 && (!self.is_chan() || state.blocked > 0) {
             state.bits &= !ZOMBIE;
-            ts.zombie_revived();
+            ts.zombie_revived(self.service);
         }
         // Before the time: whoever clears that looks at the bits afterwards.
         self.publish(state);
@@ -282,7 +298,7 @@ impl Timer {
     fn bury(&self, state: &mut State, ts: &'static Timers) {
         if state.bits & ZOMBIE == 0 {
             state.bits |= ZOMBIE | MODIFIED;
-            ts.zombie_added();
+            ts.zombie_added(self.service);
         }
         self.publish(state);
     }
@@ -365,6 +381,7 @@ impl Timer {
                     state.ts = None;
                     self.publish(&state);
                     ts.pop_first(&mut heap);
+                    ts.service_gone(self.service);
                 }
                 true
             }

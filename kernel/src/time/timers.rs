@@ -35,6 +35,8 @@ pub struct Timers {
     len: AtomicU32,
     /// Zombies among them. Go: `zombies`.
     zombies: AtomicI32,
+    /// The runtime's own among those that are no zombies: see [`Timer::made_by`].
+    services: AtomicI32,
     /// When the first may be due.
     wake: WakeTime,
     /// What the P's core has to do: see the constants.
@@ -56,6 +58,7 @@ impl Timers {
             heap: SpinLock::new(Rank::Timers, TimerHeap::new()),
             len: AtomicU32::new(0),
             zombies: AtomicI32::new(0),
+            services: AtomicI32::new(0),
             wake: WakeTime::new(),
             flags: AtomicU8::new(0),
             p,
@@ -88,6 +91,12 @@ impl Timers {
     pub fn live(&self) -> usize {
         let zombies = self.zombies.load(Ordering::Relaxed).max(0) as usize;
         (self.len.load(Ordering::Relaxed) as usize).saturating_sub(zombies)
+    }
+
+    /// Those of them that the program waits for: not the runtime's own.
+    pub fn live_for_program(&self) -> usize {
+        let services = self.services.load(Ordering::Relaxed).max(0) as usize;
+        self.live().saturating_sub(services)
     }
 
     /// Entries in the heap, those that will be removed included.
@@ -128,12 +137,27 @@ impl Timers {
         self.wake.lower(when)
     }
 
-    pub(super) fn zombie_added(&self) {
+    pub(super) fn zombie_added(&self, service: bool) {
         self.zombies.fetch_add(1, Ordering::Relaxed);
+        self.service_gone(service);
     }
 
-    pub(super) fn zombie_revived(&self) {
+    pub(super) fn zombie_revived(&self, service: bool) {
         self.zombies.fetch_sub(1, Ordering::Relaxed);
+        self.service_added(service);
+    }
+
+    fn service_added(&self, service: bool) {
+        if service {
+            self.services.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One of the heap's timers, no zombie, leaves it or becomes one.
+    pub(super) fn service_gone(&self, service: bool) {
+        if service {
+            self.services.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn changed(&self, heap: &HeapGuard<'_>) {
@@ -145,6 +169,7 @@ impl Timers {
     /// Go: `addHeap`.
     pub(super) fn add(&self, heap: &mut HeapGuard<'_>, when: u64, timer: &Timer) {
         heap.push(when, NonNull::from(timer));
+        self.service_added(timer.is_service());
         self.changed(heap);
     }
 

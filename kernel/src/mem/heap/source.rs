@@ -10,6 +10,7 @@ use burrow_arch::layout::{HEAP, HEAP_END, LARGE_PAGE, PAGE};
 use burrow_arch::paging::Access;
 use linked_list_allocator::Heap;
 
+use super::scavenge::Scavenged;
 use crate::mem::{frames, space};
 use crate::sync::{Rank, SpinLock};
 
@@ -17,6 +18,8 @@ use crate::sync::{Rank, SpinLock};
 pub struct Source {
     holes: Heap,
     end: usize,
+    /// Parts without memory.
+    pub(super) scavenged: Scavenged,
 }
 
 /// Taken after a class's list, before page tables and frames.
@@ -24,17 +27,32 @@ pub static SOURCE: SpinLock<Source> = SpinLock::new(Rank::Spans, Source::new());
 
 impl Source {
     const fn new() -> Self {
-        Self { holes: Heap::empty(), end: HEAP }
+        Self { holes: Heap::empty(), end: HEAP, scavenged: Scavenged::new() }
     }
 
     /// A block of any size, or nothing if memory is out.
     pub fn alloc(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        if let Ok(block) = self.holes.allocate_first_fit(layout) {
-            return Some(block);
-        }
-        // What is free at the end may be of use, but counting on it is not worth the trouble.
-        self.grow(layout.size().checked_add(layout.align())?.checked_add(PAGE)?)?;
+        let block = self.take_hole(layout).or_else(|| self.make_room(layout))?;
+        self.scavenged.note_use(self.used());
+        Some(block)
+    }
+
+    /// A block out of a hole that is there.
+    pub(super) fn take_hole(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         self.holes.allocate_first_fit(layout).ok()
+    }
+
+    #[cold]
+    fn make_room(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        // What is free at the end may be of use, but counting on it is not worth the trouble.
+        let bytes = layout.size().checked_add(layout.align())?.checked_add(PAGE)?;
+        while self.reuse(bytes) {
+            if let Some(block) = self.take_hole(layout) {
+                return Some(block);
+            }
+        }
+        self.grow(bytes)?;
+        self.take_hole(layout)
     }
 
     /// Gives a block back.
@@ -48,12 +66,17 @@ impl Source {
 
     /// Bytes mapped.
     pub fn mapped(&self) -> usize {
-        self.end - HEAP
+        self.end - HEAP - self.scavenged.released()
     }
 
     /// Bytes handed out.
     pub fn used(&self) -> usize {
-        self.holes.used()
+        self.holes.used() - self.scavenged.out()
+    }
+
+    /// Bytes in holes.
+    pub(super) fn free(&self) -> usize {
+        self.holes.free()
     }
 
     /// Maps at least `bytes` more at the end, and an eighth of what there is, so that large heaps
@@ -64,7 +87,7 @@ impl Source {
         if short > HEAP_END - self.end || short > frames::stats().free {
             return None;
         }
-        let wanted = short.max((self.mapped() / 8).next_multiple_of(LARGE_PAGE));
+        let wanted = short.max(((self.end - HEAP) / 8).next_multiple_of(LARGE_PAGE));
         let wanted = wanted.min(HEAP_END - self.end);
         let start = self.end;
         while self.end - start < wanted {
@@ -84,7 +107,7 @@ impl Source {
 }
 
 /// Maps one large page at the heap's end, or small ones where there is none; how many bytes.
-fn map_at(end: usize) -> Option<usize> {
+pub(super) fn map_at(end: usize) -> Option<usize> {
     if end.is_multiple_of(LARGE_PAGE)
         && let Some(frame) = frames::alloc_large()
     {

@@ -11,7 +11,8 @@
 //!
 //! Nothing is both writable and executable, the lower half and all guard pages are unmapped.
 //! Tables are changed under one lock, but for entries that belong to one goroutine's stack
-//! ([`crate::stack`]). Unmapping is nowhere but there: kernel stacks, heap and tables stay.
+//! ([`crate::stack`]). Unmapping is nowhere but there and in the heap's
+//! [`scavenge`](mod@crate::mem::heap::scavenge): kernel stacks and tables stay.
 
 mod image;
 pub mod kstack;

@@ -1,0 +1,97 @@
+//! The watchdog: one line about whoever keeps a core from others for more than a second.
+//!
+//! A goroutine that computes is preempted, so that this is somebody whom preemption does not reach:
+//! who holds a lock of the kernel's, or is pinned. The core's own tick sees it, and prints from its
+//! handler, because with one core nobody else runs ([`refused`]).
+
+use core::fmt;
+
+use burrow_arch::trap::TrapFrame;
+
+use super::overdue::Overdue;
+use crate::g::{self, G};
+use crate::panic::image;
+use crate::panic::names::is_program;
+use crate::panic::symbols::{Line, Symbols};
+use crate::percpu::Core;
+use crate::sched::preempt::Outcome;
+
+/// What a core and sysmon know of who is overdue there.
+pub struct Watch {
+    /// What runs should have made way. Looked at by the core's tick.
+    hold: Overdue,
+}
+
+impl Watch {
+    /// Nobody is.
+    pub const fn new() -> Self {
+        Self { hold: Overdue::new() }
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What runs here has had its time and others wait: what came of its preemption. In the core's
+/// handler.
+pub fn refused(core: &Core, frame: &TrapFrame, outcome: Outcome, now: u64) {
+    let hold = &core.watch.hold;
+    if outcome == Outcome::Redirected {
+        return hold.settled();
+    }
+    // Whoever it is, it is another one when either of them changes.
+    let tick = u64::from(core.own_p().schedtick());
+    let who = u64::from(core.threads.turn()) << 32 | tick;
+    let Some(age) = hold.look(who, now) else { return };
+    let why = match outcome {
+        Outcome::Pending => "preemption held off",
+        Outcome::Off => "asynchronous preemption off",
+        Outcome::Retry | Outcome::Redirected => "no place to preempt it at",
+    };
+    let (who, age, place) = (Who(g::current()), Seconds(age), Place(frame.pc()));
+    crate::console::print(format_args!(
+        "runtime: watchdog: {who} has kept core {} from others for {age}, {why}, at {place}\n",
+        core.index
+    ));
+}
+
+/// A goroutine, or a kernel thread in its own code.
+struct Who(&'static G);
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_g0() {
+            true => write!(f, "thread {}", self.0.try_m().map_or(0, |m| m.id())),
+            false => write!(f, "goroutine {}", self.0.goid()),
+        }
+    }
+}
+
+/// A time, to the tenth.
+struct Seconds(u64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0 / 100_000_000;
+        write!(f, "{}.{}s", tenths / 10, tenths % 10)
+    }
+}
+
+/// Where in the program that is: of functions inlined there the innermost of the program's.
+struct Place(usize);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = |symbols: Symbols<'static>| symbols.lines(self.0);
+        let of_program = |line: &Line<'_>| is_program(line.func);
+        let innermost = || image::symbols().and_then(|symbols| lines(symbols).next());
+        let line = image::symbols().and_then(|symbols| lines(symbols).find(of_program));
+        match line.or_else(innermost) {
+            Some(line) => write!(f, "{} ({}:{})", line.func, line.file, line.line),
+            None => write!(f, "{:#x}", self.0),
+        }
+    }
+}
