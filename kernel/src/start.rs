@@ -196,6 +196,7 @@ extern "C" fn boot_main(_: usize) -> ! {
 /// Goroutine 1. Its return ends the program. Go: `runtime.main`.
 fn main_goroutine() {
     SCHED.main_started.store(true, Ordering::Relaxed);
+    crate::sysmon::start();
     if let Some(machine) = machine() {
         machine.main_at.store(clock::nanotime(), Ordering::Relaxed);
     }

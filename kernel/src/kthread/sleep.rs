@@ -114,6 +114,7 @@ fn halt(core: &'static Core) {
     stack::scavenge();
     stack::reclaim();
     core.own_p().timers.clean();
+    crate::sysmon::before_halt(core);
     crate::sched::sched_point();
     // With interrupts masked nothing arrives between the look and the halt (H24, H27): a letter
     // that comes after the look raises its interrupt, which ends the halt.

@@ -16,7 +16,7 @@ use crate::g::{self, Preempt};
 use crate::netpoll;
 use crate::p::{self, P, Status};
 use crate::percpu::{self, Core};
-use crate::sysmon::watchdog;
+use crate::sysmon::{self, watchdog};
 use crate::time::timers::RUNNING;
 use crate::time::{NEVER, deadline};
 
@@ -154,6 +154,9 @@ fn interrupt(core: &'static Core, frame: &mut TrapFrame, now: u64) {
         core.tick.next.store(now, Ordering::Relaxed);
     }
     let tick = core.tick.next.load(Ordering::Relaxed) <= now;
+    if tick {
+        sysmon::on_tick(now);
+    }
     let slice_over = tick && on_tick(core, p, now);
     let due = deadline::notice(p, now);
     let retry = if slice_over {

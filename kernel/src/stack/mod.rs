@@ -39,9 +39,9 @@ pub use growth::{Verdict, ensure, fault};
 #[cfg(target_os = "none")]
 pub use release::free_os_memory;
 #[cfg(target_os = "none")]
-pub use scavenge::{scavenge, scavenge_if_due, scavenge_tick};
+pub use scavenge::{scavenge, scavenge_if_due, scavenge_once, scavenge_tick};
 #[cfg(target_os = "none")]
-pub use shrink::{end_epoch, enter, reclaim, shrink, trim};
+pub use shrink::{end_epoch, enter, pending as unmapped_pages_wait, reclaim, shrink, trim};
 #[cfg(target_os = "none")]
 pub use slots::{alloc, free, handed_out};
 

@@ -61,7 +61,9 @@ pub fn scavenge() {
     // SAFETY: Gs are never freed.
     let start = unsafe { CURSOR.load(Ordering::Relaxed).as_ref() };
     let mut rest = ALLGS.iter_from(start);
-    rest.by_ref().take(WALK).for_each(|g| look(g, now, LONG));
+    rest.by_ref().take(WALK).for_each(|g| {
+        look(g, now, LONG);
+    });
     let cursor = rest.next().map_or(null_mut(), |g| (&raw const *g).cast_mut());
     CURSOR.store(cursor, Ordering::Relaxed);
 }
@@ -69,23 +71,49 @@ pub fn scavenge() {
 /// Looks at all goroutines, and takes every wait for a long one.
 pub(super) fn scavenge_all() {
     let now = clock::nanotime();
-    ALLGS.iter().for_each(|g| look(g, now, 0));
+    ALLGS.iter().for_each(|g| {
+        look(g, now, 0);
+    });
+}
+
+/// Looks at all goroutines once; whether any of those that wait has not done so for long yet. On
+/// a kernel thread, no lock held.
+pub fn scavenge_once() -> bool {
+    let now = clock::nanotime();
+    // All of them are looked at, whatever one says.
+    ALLGS.iter().filter(|g| look(g, now, LONG) == Wait::Short).count() > 0
+}
+
+/// What a goroutine was found at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// It does not wait, or somebody else looks at it.
+    No,
+    /// It waits, but not for long yet, as far as is known.
+    Short,
+    /// It waits for long: its stack is as small as can be.
+    Long,
 }
 
 /// One goroutine.
-fn look(g: &'static G, now: u64, long: u64) {
+fn look(g: &'static G, now: u64, long: u64) -> Wait {
     let _pinned = pin();
     if !g.claim_waiting() {
-        return;
+        return Wait::No;
     }
-    match g.waiting_since() {
-        0 if long > 0 => g.set_waiting_since(now),
+    let wait = match g.waiting_since() {
+        0 if long > 0 => {
+            g.set_waiting_since(now);
+            Wait::Short
+        }
         since if now.saturating_sub(since) >= long => {
             // SAFETY: a waiting goroutine's context is saved, and the claim keeps it so.
             let sp = unsafe { (*g.context()).sp() };
             g.set_stack(shrink(g.stack(), sp));
+            Wait::Long
         }
-        _ => {}
-    }
+        _ => Wait::Short,
+    };
     g.release();
+    wait
 }

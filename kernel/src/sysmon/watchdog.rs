@@ -1,10 +1,12 @@
 //! The watchdog: one line about whoever keeps a core from others for more than a second.
 //!
 //! A goroutine that computes is preempted, so that this is somebody whom preemption does not reach:
-//! who holds a lock of the kernel's, or is pinned. The core's own tick sees it, and prints from its
-//! handler, because with one core nobody else runs ([`refused`]).
+//! who holds a lock of the kernel's, or is pinned, or has interrupts masked. The core's own tick
+//! sees the first two, and prints from its handler, because with one core nobody else runs
+//! ([`refused`]). sysmon sees the third: the core does not answer ([`silent`]).
 
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use burrow_arch::trap::TrapFrame;
 
@@ -20,12 +22,23 @@ use crate::sched::preempt::Outcome;
 pub struct Watch {
     /// What runs should have made way. Looked at by the core's tick.
     hold: Overdue,
+    /// The core should have taken an interrupt. Looked at by sysmon.
+    silence: Overdue,
+    /// The P's slice when the core last halted.
+    halted_at: AtomicU32,
 }
 
 impl Watch {
     /// Nobody is.
     pub const fn new() -> Self {
-        Self { hold: Overdue::new() }
+        Self { hold: Overdue::new(), silence: Overdue::new(), halted_at: AtomicU32::new(0) }
+    }
+
+    /// Whether anything ran here since the last time that this was asked. By the core.
+    pub fn has_run(&self, schedtick: u32) -> bool {
+        let before = self.halted_at.load(Ordering::Relaxed);
+        self.halted_at.store(schedtick, Ordering::Relaxed);
+        before != schedtick
     }
 }
 
@@ -56,6 +69,29 @@ pub fn refused(core: &Core, frame: &TrapFrame, outcome: Outcome, now: u64) {
         "runtime: watchdog: {who} has kept core {} from others for {age}, {why}, at {place}\n",
         core.index
     ));
+}
+
+/// Something waits for that core, which was interrupted for it: whether it took the interrupt. By
+/// sysmon.
+pub(super) fn silent(core: &Core, now: u64) {
+    let interrupts = core.interrupts.load(Ordering::Relaxed);
+    let Some(age) = core.watch.silence.look(interrupts, now) else { return };
+    let running = core.own_p().m().and_then(|m| m.curg().or(m.try_p().map(|_| &m.g0)));
+    let (who, age) = (running.map(Who), Seconds(age));
+    let index = core.index;
+    match who {
+        Some(who) => crate::console::print(format_args!(
+            "runtime: watchdog: core {index} has taken no interrupt for {age}; it runs {who}\n"
+        )),
+        None => crate::console::print(format_args!(
+            "runtime: watchdog: core {index} has taken no interrupt for {age}\n"
+        )),
+    }
+}
+
+/// Nothing waits for that core.
+pub(super) fn content(core: &Core) {
+    core.watch.silence.settled();
 }
 
 /// A goroutine, or a kernel thread in its own code.

@@ -280,10 +280,14 @@ impl Timers {
             state.ts = Some(self);
             // Whoever changed it since `settle` told the old heap.
             if state.bits & ZOMBIE != 0 {
-                from.zombie_revived();
-                self.zombie_added();
-            } else if state.bits & MODIFIED != 0 {
-                self.wake.lower(state.when);
+                from.zombies.fetch_sub(1, Ordering::Relaxed);
+                self.zombies.fetch_add(1, Ordering::Relaxed);
+            } else {
+                from.service_gone(timer.is_service());
+                self.service_added(timer.is_service());
+                if state.bits & MODIFIED != 0 {
+                    self.wake.lower(state.when);
+                }
             }
             drop(state);
             heap.push(entry.when, entry.item);
