@@ -13,6 +13,7 @@ use crate::g::{G, Kind};
 use crate::kthread::note::Note;
 use crate::p::P;
 use crate::queue::link::Linked;
+use crate::queue::runq::Slice;
 use crate::queue::sleepers::{Links, Sleeper};
 use crate::sched::table::Entry;
 
@@ -43,6 +44,8 @@ pub struct M {
     on_core: AtomicBool,
     /// The P to take when woken. Go: `nextp`.
     nextp: AtomicPtr<P>,
+    /// The slice in which its goroutine goes on, left with the P for a wired one.
+    next_slice: Cell<Slice>,
     /// Go: `park`.
     pub park: Note<M>,
     /// Looking for work without having any. Go: `spinning`.
@@ -116,6 +119,7 @@ impl M {
             core: AtomicUsize::new(core),
             on_core: AtomicBool::new(false),
             nextp: AtomicPtr::new(core::ptr::null_mut()),
+            next_slice: Cell::new(Slice::New),
             park: Note::new(),
             spinning: AtomicBool::new(false),
             curg: AtomicPtr::new(core::ptr::null_mut()),
@@ -254,6 +258,16 @@ impl M {
     pub fn take_nextp(&self) -> Option<&'static P> {
         // SAFETY: Ps are never freed. The note's wake-up orders it.
         unsafe { self.nextp.swap(core::ptr::null_mut(), Ordering::Relaxed).as_ref() }
+    }
+
+    /// Left with the P by who woke it. By the M itself.
+    pub fn next_slice(&self) -> Slice {
+        self.next_slice.get()
+    }
+
+    /// Left for it with [`set_nextp`](Self::set_nextp), before waking it.
+    pub fn set_next_slice(&self, slice: Slice) {
+        self.next_slice.set(slice);
     }
 
     /// Whether a P waits to be taken by it.

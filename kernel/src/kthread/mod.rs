@@ -17,7 +17,7 @@ mod switch;
 mod thread;
 
 #[cfg(target_os = "none")]
-pub use sleep::{notesleep, notetsleep, notewakeup, sleep_until};
+pub use sleep::{hand_over, notesleep, notetsleep, notewakeup, sleep_until};
 #[cfg(target_os = "none")]
 pub use switch::{turn_is_over, yield_if_due, yield_now};
 #[cfg(target_os = "none")]

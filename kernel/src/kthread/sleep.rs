@@ -5,7 +5,7 @@ use burrow_arch::{ipi, irq};
 
 use super::mailbox::Was;
 use super::note::{Note, Sleep};
-use super::switch::switch_to;
+use super::switch::{switch_to, turn_is_over};
 use crate::m::M;
 use crate::netpoll;
 use crate::percpu::{self, Core};
@@ -55,6 +55,30 @@ pub fn notewakeup(note: &Note<M>) {
     if let Some(item) = note.wakeup() {
         ready(M::from_item(item));
     }
+}
+
+/// Gives this core to `to`, which sleeps on its own note off every core, and sleeps on this
+/// thread's own until somebody wakes it: one switch, and nobody is asked. Pinned, no lock held, on
+/// g0.
+///
+/// `to` goes on in the turn of this thread, whose P it was given; so if that is over, it queues.
+pub fn hand_over(m: &'static M, to: &'static M) {
+    to.set_core(percpu::local().index);
+    if turn_is_over() {
+        notewakeup(&to.park);
+        notesleep(m, &m.park);
+    } else {
+        // Not on its own note, this thread would not know whether it was woken meanwhile.
+        if m.park.prepare_sleep(m.as_item()) == Sleep::AlreadySignalled {
+            crate::panic::throw("hand_over: woken while it ran");
+        }
+        if to.park.wakeup() != Some(to.as_item()) {
+            crate::panic::throw("hand_over: to a thread that does not sleep");
+        }
+        switch_to(m, to);
+        m.park.finish_sleep();
+    }
+    m.park.clear();
 }
 
 /// Makes a sleeping thread runnable on its core.

@@ -118,6 +118,12 @@ impl<T> RunQueue<T> {
         self.tail.load(Ordering::Relaxed).wrapping_sub(head).min(RING) + next
     }
 
+    /// The item that goes before all others, if there is one and no thief takes it now: to look at
+    /// before taking it, where items outlive the queue.
+    pub fn next_in_line(&self) -> Option<NonNull<T>> {
+        NonNull::new(self.runnext.load(Ordering::Acquire)) // P3
+    }
+
     /// Names every item, the next one first, then the ring's in order.
     ///
     /// For tracebacks and checks of a stopped world. While cores run the answer is a guess: it may

@@ -71,6 +71,15 @@ pub enum Start {
 
 /// Hands a P that nobody holds, off the mask, to an M of its core. Go: `startm`.
 pub fn startm(locked: &mut Locked, p: &'static P, start: Start) {
+    let m = take_m(locked, p, start);
+    m.set_nextp(p);
+    bump(&p.counts.wakeups, 1);
+    record(Event::Wake, p.id as u64, m.id());
+    kthread::notewakeup(&m.park);
+}
+
+/// An idle M of the P's core, or a new one, for the caller to wake with that P.
+pub fn take_m(locked: &mut Locked, p: &'static P, start: Start) -> &'static M {
     let m = match mget(locked, p.id) {
         Some(m) => m,
         None => kthread::newm(locked, p.id),
@@ -79,10 +88,7 @@ pub fn startm(locked: &mut Locked, p: &'static P, start: Start) {
         crate::panic::throw("startm: m is spinning");
     }
     m.set_spinning(start == Start::Spinning);
-    m.set_nextp(p);
-    bump(&p.counts.wakeups, 1);
-    record(Event::Wake, p.id as u64, m.id());
-    kthread::notewakeup(&m.park);
+    m
 }
 
 /// This core's P is idle and has work that only this core knows of: a timer that is due.
@@ -102,6 +108,14 @@ pub fn mput(locked: &mut Locked, m: &'static M) {
     m.idle.store(false, Ordering::Relaxed);
     // SAFETY: Ms are never freed, and one that is about to sleep is on no list.
     unsafe { locked.idle_ms[m.core()].push_front(m.as_item()) };
+}
+
+/// As [`mput`], by an M that sleeps without another look; it has handed its P to somebody who runs,
+/// so that nothing is dead.
+pub fn mput_asleep(locked: &mut Locked, m: &'static M) {
+    mput(locked, m);
+    m.idle.store(true, Ordering::Relaxed);
+    locked.nmidle += 1;
 }
 
 /// Takes an idle M of that core. Go: `mget`.

@@ -66,10 +66,7 @@ pub fn schedule_loop(m: &'static M) -> ! {
     loop {
         // First: see `locked` on why nothing may come between.
         let (g, slice) = match m.lockedg() {
-            Some(g) => {
-                locked::stoplockedm(m, g);
-                (g, Slice::New)
-            }
+            Some(g) => (g, locked::stoplockedm(m, g)),
             None => match pick(m) {
                 Some(found) => found,
                 None => continue,
@@ -96,7 +93,7 @@ fn pick(m: &'static M) -> Option<find::Found> {
         idle::resetspinning(m);
     }
     if let Some(locked_m) = g.lockedm() {
-        locked::startlockedm(m, g, locked_m);
+        locked::startlockedm(m, g, slice, locked_m);
         return None;
     }
     Some((g, slice))
