@@ -124,7 +124,7 @@ pub fn stoplockedm(m: &'static M, g: &'static G) -> Slice {
 /// runs next.
 fn next_in_line(m: &'static M) -> Option<(&'static G, Slice)> {
     let p = m.p();
-    if stop::wants(p) || kthread::turn_is_over() || p.timers.flags() != 0 {
+    if SCHED.world.is_asking() || kthread::turn_is_over() || p.timers.flags() != 0 {
         return None;
     }
     let rests = |g: &G| g.lockedm().is_some_and(|own| core::ptr::eq(own, m) || !own.is_on_core());
