@@ -4,6 +4,7 @@
 
 use burrow::collections::{HashMap, HashSet};
 use burrow::env;
+use burrow::fs;
 use burrow::io::{self, ErrorKind};
 use burrow::prelude::*;
 use burrow::rand;
@@ -140,6 +141,19 @@ fn numbers_by_chance() {
     rand::fill(&mut key);
     assert!((1..=6).contains(&(1 + rand::below(6))) && rand::f64() < 1.0);
     assert_ne!(key, [0; 32]);
+}
+
+/// The disk is described in `tests/disks/t97_language.txt`.
+#[burrow::test]
+fn files_on_a_disk() -> io::Result<()> {
+    let mut notes = fs::File::create("/notes.txt")?;
+    writeln!(notes, "from {}", 1 + 1)?;
+    notes.sync_all()?;
+    assert_eq!(fs::read_to_string("/notes.txt")?, "from 2\n");
+    let missing = fs::read("/none.txt").unwrap_err();
+    assert_eq!(missing.to_string(), "open /none.txt: no such file or directory");
+    drop(notes);
+    fs::unmount("/")
 }
 
 /// Rings from another goroutine, before or after somebody waits.

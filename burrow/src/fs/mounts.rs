@@ -13,7 +13,7 @@ use burrow_fs::{Blank, Kind, Volume};
 
 use super::fault::{Naming, refused};
 use super::media::Media;
-use crate::block::BlockDevice;
+use crate::block::{self, BlockDevice};
 use crate::io::{Error, Result};
 use crate::runtime;
 use crate::sync::Mutex;
@@ -30,20 +30,58 @@ pub(super) struct Mounted(Mutex<Option<Volume<Media>>>);
 
 static MOUNTS: Mutex<Vec<Mount>> = Mutex::new(Vec::new());
 
+/// Whether `/` has been decided upon: only a program that does not care gets the first disk there.
+static ROOT_IS_SET: Mutex<bool> = Mutex::new(false);
+
 /// Mounts the file system on a device at `path`: that of the whole device, or of its first
 /// partition that has one. A device with nothing but zeros gets an empty FAT file system.
+///
+/// The first disk's is mounted at `/` by the first call that needs it, unless the program has
+/// mounted something there before.
 pub fn mount(device: impl BlockDevice + 'static, path: &str) -> Result<()> {
     let place = clean(path).named("mount", path)?;
-    let taken = || refused("mount", path, Kind::AlreadyExists);
-    if mounted_at(&place).is_some() {
-        return Err(taken());
+    if place != "/" {
+        return mount_at(device, place, path, Blank::Format);
     }
-    let volume = Volume::mount(Media::new(device), Blank::Format).named("mount", path)?;
+    let mut root_is_set = ROOT_IS_SET.lock();
+    mount_at(device, place, path, Blank::Format)?;
+    *root_is_set = true;
+    Ok(())
+}
+
+/// The first disk at `/`, if nothing has been there yet. One with nothing on it stays as it is:
+/// nobody has said that it may be written.
+fn mount_first(op: &str, path: &str) -> Result<()> {
+    let mut root_is_set = ROOT_IS_SET.lock();
+    if *root_is_set {
+        return Ok(());
+    }
+    let Some(disk) = block::devices().into_iter().next() else { return Ok(()) };
+    let volume = Volume::mount(Media::new(disk), Blank::Refuse).named(op, path)?;
+    insert(volume, "/".to_owned(), path)?;
+    *root_is_set = true;
+    Ok(())
+}
+
+fn mount_at(
+    device: impl BlockDevice + 'static,
+    place: String,
+    path: &str,
+    blank: Blank,
+) -> Result<()> {
+    if mounted_at(&place).is_some() {
+        return Err(refused("mount", path, Kind::AlreadyExists));
+    }
+    let volume = Volume::mount(Media::new(device), blank).named("mount", path)?;
+    insert(volume, place, path)
+}
+
+fn insert(volume: Volume<Media>, place: String, path: &str) -> Result<()> {
     let volume = Arc::new(Mounted(Mutex::new(Some(volume))));
     let mut mounts = MOUNTS.lock();
     // Another goroutine may have been faster.
     if mounts.iter().any(|mount| mount.place == place) {
-        return Err(taken());
+        return Err(refused("mount", path, Kind::AlreadyExists));
     }
     mounts.push(Mount { place, volume });
     drop(mounts);
@@ -97,14 +135,21 @@ pub(super) struct Found {
 /// The volume that `path` is on: of all whose place it begins with, the one with the longest.
 pub(super) fn find(path: &str, op: &str) -> Result<Found> {
     let path_in_full = clean(path).named(op, path)?;
+    if let Some(found) = lookup(&path_in_full) {
+        return Ok(found);
+    }
+    mount_first(op, path)?;
+    lookup(&path_in_full).ok_or_else(|| refused(op, path, Kind::NotFound))
+}
+
+fn lookup(path: &str) -> Option<Found> {
     let mounts = MOUNTS.lock();
     let mount = mounts
         .iter()
-        .filter(|mount| begins_with(&path_in_full, &mount.place))
-        .max_by_key(|mount| mount.place.len());
-    let Some(mount) = mount else { return Err(refused(op, path, Kind::NotFound)) };
+        .filter(|mount| begins_with(path, &mount.place))
+        .max_by_key(|mount| mount.place.len())?;
     let start = if mount.place == "/" { 0 } else { mount.place.len() };
-    Ok(Found { volume: mount.volume.clone(), path: path_in_full, start })
+    Some(Found { volume: mount.volume.clone(), path: path.to_owned(), start })
 }
 
 /// [`find`] and [`Found::with`].

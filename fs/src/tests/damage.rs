@@ -58,8 +58,13 @@ fn use_it(disk: &Ram) {
     let _ = volume.sync();
 }
 
+/// How many times as many rounds as usual: `FUZZ=100` for a long run.
+fn times() -> u64 {
+    std::env::var("FUZZ").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
 fn damaged(name: &str, whole: &[u8], rounds: u64, damage: impl Fn(&mut Vec<u8>, &mut Numbers)) {
-    for seed in 1..=rounds {
+    for seed in 1..=rounds * times() {
         let mut bytes = whole.to_vec();
         damage(&mut bytes, &mut Numbers(seed * 0x9e37_79b9));
         let disk = Ram::new(bytes).tires_after(CALLS);
