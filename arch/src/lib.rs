@@ -287,6 +287,14 @@ pub mod console {
     pub use crate::imp::console::early_device;
     /// Writes bytes to the first serial port, waiting for it; takes no lock.
     pub use crate::imp::console::write;
+
+    /// Interrupts while there are bytes to read, or not: `fn(bool)`.
+    pub use crate::imp::console::listen;
+    /// A byte that was typed: `fn() -> Option<u8>`. One caller at a time.
+    pub use crate::imp::console::read;
+    /// Lets the port interrupt the core with that index from now on, and says by which number;
+    /// after `platform::init`, once: `fn(core: usize) -> Option<u32>`.
+    pub use crate::imp::console::route;
 }
 
 /// Starting cores, ending the machine.

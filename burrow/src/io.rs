@@ -2,6 +2,9 @@
 //!
 //! One call's text appears unbroken, whichever core prints beside it.
 
+mod stdin;
+mod stdout;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
@@ -9,6 +12,9 @@ use core::fmt;
 pub use embedded_io::{
     BufRead, ErrorKind, ErrorType, Read, ReadExactError, Seek, SeekFrom, Write, WriteFmtError,
 };
+
+pub use stdin::{Lines, Stdin, stdin};
+pub use stdout::{Stdout, stdout};
 
 /// Error of files, disks and the console.
 #[derive(Clone, Debug)]
@@ -66,33 +72,6 @@ impl From<WriteFmtError<Error>> for Error {
             WriteFmtError::FmtError => Self::known(ErrorKind::Other, "formatter error"),
             WriteFmtError::Other(error) => error,
         }
-    }
-}
-
-/// The console's output. Go: `os.Stdout`.
-pub fn stdout() -> Stdout {
-    Stdout { _console: () }
-}
-
-/// See [`stdout`]. One write appears unbroken.
-#[derive(Debug)]
-pub struct Stdout {
-    _console: (),
-}
-
-impl ErrorType for Stdout {
-    type Error = Error;
-}
-
-impl Write for Stdout {
-    fn write(&mut self, buf: &[u8]) -> Result<usize> {
-        burrow_kernel::console::write(buf);
-        Ok(buf.len())
-    }
-
-    /// Nothing is held back.
-    fn flush(&mut self) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@
 //! nothing, parks nobody and needs no goroutine. A message is formatted first and then written at
 //! one go with interrupts masked. A core that holds the console and prints again (a fault or an
 //! interrupt in the middle of a message) writes through: a mixed line is better than a core that
-//! waits for itself. The fatal path does not ask at all: see [`Raw`].
+//! waits for itself. The fatal path does not ask at all: see [`Raw`]. What is typed: see [`input`].
+
+pub mod input;
 
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicUsize, Ordering};

@@ -6,12 +6,18 @@
 
 use crate::layout::{CONSOLE, PAGE, PhysAddr};
 
-use super::{mmio, paging};
+use super::{device, mmio, paging};
 
 /// Data register.
 const DR: usize = 0x00;
 /// Flag register.
 const FR: usize = 0x18;
+/// Which interrupts.
+const IMSC: usize = 0x38;
+/// Received bytes: there are some; there have been some for a while.
+const RECEIVED: u32 = 1 << 4 | 1 << 6;
+/// Flag: nothing was received.
+const FR_RXFE: u32 = 1 << 4;
 /// Flag: the transmit queue is full.
 const FR_TXFF: u32 = 1 << 5;
 
@@ -38,4 +44,31 @@ fn put(byte: u8) {
         }
         mmio::write(CONSOLE + DR, byte.into());
     }
+}
+
+/// A byte that was typed.
+pub fn read() -> Option<u8> {
+    early_device()?;
+    // SAFETY: mapped, as was just seen; see `put`.
+    if unsafe { mmio::read(CONSOLE + FR) } & FR_RXFE != 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    Some(unsafe { mmio::read(CONSOLE + DR) } as u8)
+}
+
+/// Interrupts when bytes were typed, or not.
+pub fn listen(on: bool) {
+    if early_device().is_some() {
+        // SAFETY: mapped, as was just seen; see `put`.
+        unsafe { mmio::write(CONSOLE + IMSC, if on { RECEIVED } else { 0 }) };
+    }
+}
+
+/// Lets the port interrupt that core: by which number.
+pub fn route(core: usize) -> Option<u32> {
+    early_device()?;
+    let line = device::console()?;
+    device::enable(line, core);
+    Some(line.number)
 }

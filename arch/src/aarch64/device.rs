@@ -36,6 +36,11 @@ pub fn message(_core: usize) -> Option<Message> {
     None
 }
 
+/// The line of the console's port.
+pub(super) fn console() -> Option<Line> {
+    devicetree::console(tree())
+}
+
 /// The line behind a pin of a device on the host bridge's bus.
 pub fn pin(device: u8, pin: u8) -> Option<Line> {
     devicetree::pin(tree(), device, pin)

@@ -105,6 +105,11 @@ pub(super) fn rng_seed(tree: Fdt<'static>, take: impl FnOnce(&[u8])) {
     }
 }
 
+/// The first serial port's interrupt.
+pub(super) fn console(tree: Fdt<'static>) -> Option<Line> {
+    interrupt(tree.root().children().find(|node| node.is_compatible("arm,pl011"))?)
+}
+
 /// The affinities of all cores that can be used.
 pub(super) fn cores(tree: Fdt<'static>) -> impl Iterator<Item = u64> {
     let cpus = tree.find_node("/cpus");

@@ -23,8 +23,19 @@ pub struct Tables {
     pub local_apic: u64,
     /// Port of the power-management timer.
     pub pm_timer: Option<u16>,
+    /// The old interrupt lines, by number: where each ends, if anywhere.
+    pub isa: IsaLines,
     /// The first PCI host bridge.
     pub pci: Option<PciHost>,
+}
+
+/// Interrupt lines of the ISA bus: which input of which controller each of them is.
+#[derive(Clone, Copy)]
+pub struct IsaLines {
+    /// The controller of the inputs from 0 on: physical address of its registers.
+    pub controller: Option<u64>,
+    /// The input of each line.
+    pub inputs: [u32; 16],
 }
 
 /// Reads the tables behind a root pointer; calls `core` with the bus number of each usable core.
@@ -40,8 +51,15 @@ pub fn read(
         .map_err(|_| "the ACPI root table is damaged")?;
     let madt = tables.find_table::<Madt>().ok_or("ACPI describes no interrupt controllers")?;
     let mut local_apic = u64::from(madt.get().local_apic_address);
+    let mut isa = IsaLines { controller: None, inputs: core::array::from_fn(|line| line as u32) };
     for entry in madt.get().entries() {
         match entry {
+            MadtEntry::IoApic(entry) if entry.global_system_interrupt_base == 0 => {
+                isa.controller = Some(entry.io_apic_address.into());
+            }
+            MadtEntry::InterruptSourceOverride(entry) if entry.irq < 16 => {
+                isa.inputs[usize::from(entry.irq)] = entry.global_system_interrupt;
+            }
             MadtEntry::LocalApic(entry) if entry.flags & ENABLED != 0 => core(entry.apic_id.into()),
             MadtEntry::LocalX2Apic(entry) if entry.flags & ENABLED != 0 => core(entry.x2apic_id),
             MadtEntry::LocalApicAddressOverride(entry) => local_apic = entry.local_apic_address,
@@ -53,7 +71,7 @@ pub fn read(
         .filter(|block| block.address_space == AddressSpace::SystemIo)
         .and_then(|block| u16::try_from(block.address).ok());
     let pci = tables.find_table::<Mcfg>().and_then(|mcfg| first_segment(mcfg.get().entries()));
-    Ok(Tables { local_apic, pm_timer, pci })
+    Ok(Tables { local_apic, pm_timer, isa, pci })
 }
 
 /// The host bridge of segment 0. Firmware has given all its devices their addresses.

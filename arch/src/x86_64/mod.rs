@@ -23,6 +23,7 @@ pub mod unwind;
 pub mod wall;
 
 mod acpi;
+mod ioapic;
 mod lapic;
 mod preempt;
 mod startup;

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use super::{acpi, clock, device, lapic, startup, wall};
+use super::{acpi, clock, device, ioapic, lapic, startup, wall};
 use crate::layout::PhysAddr;
 use crate::platform::{Firmware, MAX_CORES, Machine};
 
@@ -36,6 +36,7 @@ pub fn init(
     remember(&found[..count]);
     clock::calibrate(tables.pm_timer);
     wall::init();
+    ioapic::init(&tables.isa, map);
     device::init(tables.pci);
     startup::prepare(start_page);
     Ok(Machine { cores: cores(), name: name() })

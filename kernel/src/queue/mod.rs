@@ -5,6 +5,7 @@
 //! [`mask`], [`order`] (whom to steal from), [`spin`] (the wake-up protocol), [`lfstack`], [`select_done`],
 //! [`timerq`] and [`wake`], [`sleepers`].
 
+pub mod bytes;
 pub mod globalq;
 pub mod lfstack;
 pub mod link;
