@@ -53,8 +53,8 @@ enum What {
     Cases,
     /// One case, in a boot of its own.
     Own(OwnBoot),
-    /// A program that should end well, and say these lines.
-    Example(Arc<str>),
+    /// A program that should end well, and say these lines; what is typed on its console.
+    Example(Arc<str>, Arc<str>),
 }
 
 pub fn run(
@@ -127,8 +127,11 @@ fn what(workspace: &Workspace, image: &Image) -> What {
         return What::Cases;
     }
     // Examples whose words differ from run to run have no such file.
-    let expected = workspace.root.join("examples/expected").join(format!("{}.txt", image.name));
-    What::Example(fs::read_to_string(expected).unwrap_or_default().into())
+    let text = |folder: &str| {
+        let path = workspace.root.join("examples").join(folder).join(format!("{}.txt", image.name));
+        fs::read_to_string(path).unwrap_or_default().into()
+    };
+    What::Example(text("expected"), text("typed"))
 }
 
 /// A program of one's own is tested as it is used: its package need not know our profiles.
@@ -214,7 +217,7 @@ impl Runs<'_> {
         let (case, limit) = match &job.what {
             What::Cases => (self.case, self.options.timeout.unwrap_or(PATIENCE)),
             What::Own(own) => (Some(&*own.name), SLACK + own.timeout.unwrap_or_default()),
-            What::Example(_) => (None, self.options.timeout.unwrap_or(PATIENCE)),
+            What::Example(..) => (None, self.options.timeout.unwrap_or(PATIENCE)),
         };
         settings.extend(self.word(case));
         let mut typed = None;
@@ -225,7 +228,8 @@ impl Runs<'_> {
             }
             // Otherwise a case that wants a boot of its own would run in this one.
             What::Cases if case.is_some() => settings.push("own=ask".into()),
-            What::Cases | What::Example(_) => {}
+            What::Example(_, text) => typed = Some(&**text),
+            What::Cases => {}
         }
         let media = Media::Kernel(job.boot.clone());
         let line = command_line(&settings, &[]);
@@ -244,7 +248,7 @@ impl Runs<'_> {
                 judge_same(judge_own(own, &outcome, limit), &outcome, &boot(&machine)?)
             }
             What::Own(own) => judge_own(own, &outcome, limit),
-            What::Example(expected) => judge_example(expected, &outcome, limit),
+            What::Example(expected, _) => judge_example(expected, &outcome, limit),
             What::Cases => judge(&outcome, limit),
         };
         // A case alone leaves other disks behind than all of them.
@@ -287,11 +291,11 @@ impl Runs<'_> {
         let column = format!("{} smp {}", job.machine.arch.name(), job.machine.smp);
         // One at a time, so that reports do not mix.
         let mut tally = self.tally.lock().expect("no worker panics");
-        let row = if matches!(job.what, What::Example(_)) { "examples" } else { &job.image };
+        let row = if matches!(job.what, What::Example(..)) { "examples" } else { &job.image };
         tally.add(row, &column, judged.count);
         let case = match &job.what {
             What::Own(own) => format!(" {}", own.name),
-            What::Cases | What::Example(_) => String::new(),
+            What::Cases | What::Example(..) => String::new(),
         };
         let took = outcome.took.as_secs_f64();
         println!("{column}  {}{case}: {} ({took:.1} s)", job.image, judged.count);
