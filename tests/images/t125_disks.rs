@@ -235,8 +235,9 @@ fn the_world_stops_while_requests_are_under_way() {
     });
 }
 
-/// The median time of a read.
-fn median_read(disk: &Disk) -> Duration {
+/// What the quicker reads take. The emulator answers late now and then, the more so if the machine's
+/// cores compute.
+fn quick_read(disk: &Disk) -> Duration {
     let mut bytes = [0; 512];
     let mut times: Vec<Duration> = (0..101)
         .map(|_| {
@@ -246,22 +247,22 @@ fn median_read(disk: &Disk) -> Duration {
         })
         .collect();
     times.sort();
-    times[times.len() / 2]
+    times[times.len() / 10]
 }
 
 /// All cores compute, yet whoever waits for the disk goes on when its interrupt comes, not when
-/// the others' slices of 10 ms are over.
+/// the others' slices of 10 ms are over. Each read would take one: they begin when it begins.
 #[burrow::test]
 fn hogs_do_not_keep_a_reader_from_its_answer() {
     // covers: H13
     let disk = disk("vdb");
-    let alone = median_read(&disk);
+    let alone = quick_read(&disk);
     STOP.store(false, Ordering::Relaxed);
     let hogs = WaitGroup::new();
     for _ in 0..2 * runtime::num_cpu() {
         hogs.go(arithmetic_loop);
     }
-    let among_hogs = median_read(&disk);
+    let among_hogs = quick_read(&disk);
     STOP.store(true, Ordering::Relaxed);
     hogs.wait();
     assert!(among_hogs < 4 * alone + Duration::from_millis(5), "{alone:?} alone, {among_hogs:?}");
