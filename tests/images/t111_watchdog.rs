@@ -20,7 +20,7 @@ fn go_system(f: impl FnOnce() + Send + 'static) {
 /// Others wait for the core, and nobody can take it from the goroutine: it says so itself.
 #[burrow::test(
     exit = 0,
-    console = "runtime: watchdog: goroutine 1 has kept core 0 from others for 1."
+    console = ", preemption held off, at t111_watchdog::whoever_is_pinned_for_more"
 )]
 fn whoever_is_pinned_for_more_than_a_second_is_named() {
     let ran = AtomicBool::new(false);
@@ -88,4 +88,24 @@ fn timers_of_the_program_still_count_beside_services() {
     DONE.store(true, Ordering::Relaxed);
     // It ends before the next test counts.
     time::sleep(Duration::from_millis(20));
+}
+
+/// A core whose interrupts are masked cannot speak for itself: another one does.
+#[burrow::test(smp = 2, exit = 0, console = "; it runs goroutine 1\n")]
+fn who_masks_interrupts_for_more_than_a_second_is_named() {
+    // Until the other core's tick wakes who looks; then this core's own interrupts stop.
+    let stop = AtomicBool::new(false);
+    scope(|s| {
+        for _ in 0..4 {
+            s.go(|| spin_until(|| stop.load(Ordering::Relaxed)));
+        }
+        time::sleep(Duration::from_millis(100));
+        let was_enabled = burrow_arch::irq::disable();
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(4) {
+            core::hint::spin_loop();
+        }
+        burrow_arch::irq::restore(was_enabled);
+        stop.store(true, Ordering::Relaxed);
+    });
 }

@@ -7,13 +7,12 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Overdue for so many nanoseconds is worth a line.
 pub const WORTH_NS: u64 = 1_000_000_000;
-/// If there were so many looks meanwhile.
-pub const WORTH_LOOKS: u32 = 100;
 /// The next line comes when it has lasted so many times as long.
 const NEXT_LINE: u64 = 10;
 
-/// Something that should change soon. Watched from one place at a time.
-pub struct Overdue {
+/// Something that should change soon. Watched from one place at a time, which has looked `LOOKS`
+/// times before it says that it did not.
+pub struct Overdue<const LOOKS: u32> {
     /// What it is now.
     what: AtomicU64,
     since: AtomicU64,
@@ -22,7 +21,7 @@ pub struct Overdue {
     line_at: AtomicU64,
 }
 
-impl Overdue {
+impl<const LOOKS: u32> Overdue<LOOKS> {
     /// Nothing is.
     pub const fn new() -> Self {
         Self {
@@ -46,7 +45,7 @@ impl Overdue {
         self.looks.store(looks, Ordering::Relaxed);
         let age = now.saturating_sub(self.since.load(Ordering::Relaxed));
         let line_at = self.line_at.load(Ordering::Relaxed);
-        if age < line_at || looks < WORTH_LOOKS {
+        if age < line_at || looks < LOOKS {
             return None;
         }
         self.line_at.store(line_at.saturating_mul(NEXT_LINE), Ordering::Relaxed);
@@ -59,7 +58,7 @@ impl Overdue {
     }
 }
 
-impl Default for Overdue {
+impl<const LOOKS: u32> Default for Overdue<LOOKS> {
     fn default() -> Self {
         Self::new()
     }
@@ -70,17 +69,18 @@ mod tests {
     use super::*;
 
     const MS: u64 = 1_000_000;
+    const LOOKS: u32 = 100;
 
     #[test]
     fn a_line_after_a_second_and_again_after_ten() {
-        let overdue = Overdue::new();
+        let overdue = Overdue::<LOOKS>::new();
         let lines: Vec<u64> = (0..30_000).filter(|ms| overdue.look(7, ms * MS).is_some()).collect();
         assert_eq!(lines, [1000, 10_000]);
     }
 
     #[test]
     fn what_changes_is_not_overdue() {
-        let overdue = Overdue::new();
+        let overdue = Overdue::<LOOKS>::new();
         assert!((0..30_000).all(|ms| overdue.look(ms / 900, ms * MS).is_none()));
         assert!((30_000..60_000).all(|ms| {
             if ms % 900 == 0 {
@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn a_stretch_in_which_nobody_looked_does_not_count() {
-        let overdue = Overdue::new();
+        let overdue = Overdue::<LOOKS>::new();
         assert!(overdue.look(7, 0).is_none());
         let after = 5_000;
         let line = (after..after + 500).find(|ms| overdue.look(7, ms * MS).is_some());
-        assert_eq!(line, Some(after + u64::from(WORTH_LOOKS) - 2));
+        assert_eq!(line, Some(after + u64::from(LOOKS) - 2));
     }
 }

@@ -87,18 +87,22 @@ pub fn before_halt(core: &Core) {
 /// Wakes it, if nobody else does.
 #[cold]
 fn wake() {
-    if SYSMON.asleep.swap(false, Ordering::Relaxed) {
+    // Acquire: pairs with the release in `sleep`, so that the note is seen clear.
+    if SYSMON.asleep.swap(false, Ordering::Acquire) {
         notewakeup(&SYSMON.note);
     }
 }
 
 /// The thread.
 fn main(_: usize) {
-    let mut watch = [const { Watched::new() }; MAX_CORES];
     let mut backoff = Backoff::relaxed();
-    let mut leftover = Leftover::new();
+    let mut seen = Seen {
+        ps: [const { Watched::new() }; MAX_CORES],
+        untaken: netpoll::Untaken::new(),
+        leftover: Leftover::new(),
+    };
     loop {
-        match look(&mut watch, &mut backoff, &mut leftover) {
+        match seen.look(&mut backoff) {
             Pause::Watch(nanos) => kthread::sleep_until(nanotime() + nanos),
             Pause::Sleep(until) => {
                 sleep(until);
@@ -108,26 +112,37 @@ fn main(_: usize) {
     }
 }
 
-fn look(watch: &mut [Watched; MAX_CORES], backoff: &mut Backoff, leftover: &mut Leftover) -> Pause {
-    let now = nanotime();
-    netpoll::poll_if_late(now);
-    let mut useful = Look::Vain;
-    let mut watched = SCHED.world.gcwaiting();
-    for (p, watch) in (0..SCHED.procs()).map(allp).zip(watch) {
-        let view = view(p);
-        watched |= view.at != At::Elsewhere && view.wanted;
-        match watch.look(view, now) {
-            Verdict::Leave => leave(p),
-            Verdict::Preempt => preemptone(p, now),
-            Verdict::HandOff => useful = hand_off(p, useful),
+/// What it remembers of the looks before.
+struct Seen {
+    ps: [Watched; MAX_CORES],
+    untaken: netpoll::Untaken,
+    leftover: Leftover,
+}
+
+impl Seen {
+    /// Looks, and does what is to be done.
+    fn look(&mut self, backoff: &mut Backoff) -> Pause {
+        let now = nanotime();
+        netpoll::poll_if_late(now);
+        self.untaken.look(now);
+        let mut useful = Look::Vain;
+        let mut watched = SCHED.world.gcwaiting();
+        for (p, seen) in (0..SCHED.procs()).map(allp).zip(&mut self.ps) {
+            let view = view(p);
+            watched |= view.at != At::Elsewhere && view.wanted;
+            match seen.look(view, now) {
+                Verdict::Leave => leave(p),
+                Verdict::Preempt => preemptone(p, now),
+                Verdict::HandOff => useful = hand_off(p, useful),
+            }
         }
+        self.leftover.give_back(now);
+        if watched {
+            return Pause::Watch(backoff.pause_after(useful));
+        }
+        check_dead();
+        Pause::Sleep(self.leftover.next())
     }
-    leftover.give_back(now);
-    if watched {
-        return Pause::Watch(backoff.pause_after(useful));
-    }
-    check_dead();
-    Pause::Sleep(leftover.next())
 }
 
 /// How a P looks from outside.
@@ -184,7 +199,7 @@ fn sleep(until: Option<u64>) {
     SYSMON.note.clear();
     SYSMON.since.store(nanotime(), Ordering::Relaxed);
     SYSMON.settled.store(until.is_none(), Ordering::Relaxed);
-    // Release: the note is clear for who sees this.
+    // Release: pairs with the acquire in `wake`.
     SYSMON.asleep.store(true, Ordering::Release);
     match until {
         None => notesleep(m, &SYSMON.note),

@@ -8,22 +8,31 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use burrow_arch::context::Registers;
 use burrow_arch::trap::TrapFrame;
 
 use super::overdue::Overdue;
 use crate::g::{self, G};
+use crate::mem::space;
 use crate::panic::image;
 use crate::panic::names::is_program;
 use crate::panic::symbols::{Line, Symbols};
 use crate::percpu::Core;
 use crate::sched::preempt::Outcome;
 
+/// Ticks that find a core held before that is said.
+const TICKS: u32 = 100;
+/// Looks of sysmon that find a core silent before that is said: it comes less often.
+const LOOKS: u32 = 30;
+/// Frames that are looked through for the program's.
+const FRAMES: usize = 32;
+
 /// What a core and sysmon know of who is overdue there.
 pub struct Watch {
     /// What runs should have made way. Looked at by the core's tick.
-    hold: Overdue,
+    hold: Overdue<TICKS>,
     /// The core should have taken an interrupt. Looked at by sysmon.
-    silence: Overdue,
+    silence: Overdue<LOOKS>,
     /// The P's slice when the core last halted.
     halted_at: AtomicU32,
 }
@@ -64,7 +73,7 @@ pub fn refused(core: &Core, frame: &TrapFrame, outcome: Outcome, now: u64) {
         Outcome::Off => "asynchronous preemption off",
         Outcome::Retry | Outcome::Redirected => "no place to preempt it at",
     };
-    let (who, age, place) = (Who(g::current()), Seconds(age), Place(frame.pc()));
+    let (who, age, place) = (Who(g::current()), Seconds(age), Place::of(frame));
     crate::console::print(format_args!(
         "runtime: watchdog: {who} has kept core {} from others for {age}, {why}, at {place}\n",
         core.index
@@ -116,18 +125,48 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Where in the program that is: of functions inlined there the innermost of the program's.
-struct Place(usize);
+/// Where the program was interrupted: its innermost line on the stack, or else the innermost of all.
+struct Place {
+    line: Option<Line<'static>>,
+    pc: usize,
+}
+
+impl Place {
+    /// By the chain of frame pointers: a walk by tables takes more stack than a handler has.
+    fn of(frame: &TrapFrame) -> Self {
+        let innermost = |symbols: Symbols<'static>| symbols.lines(frame.pc()).next();
+        let line = image::symbols().and_then(|symbols| {
+            let of_program = |pc| symbols.lines(pc).find(|line| is_program(line.func));
+            return_addresses(frame).find_map(of_program).or_else(|| innermost(symbols))
+        });
+        Self { line, pc: frame.pc() }
+    }
+}
+
+/// The interrupted instruction, and then the calls on that stack.
+fn return_addresses(frame: &TrapFrame) -> impl Iterator<Item = usize> {
+    const BYTES: usize = 2 * size_of::<usize>();
+    let stack = g::current().stack();
+    let mut fp = frame.registers().r[Registers::FP];
+    let callers = core::iter::from_fn(move || {
+        let inside = stack.contains(fp) && stack.contains(fp.checked_add(BYTES)? - 1);
+        if !inside || !fp.is_multiple_of(size_of::<usize>()) || !space::is_mapped(fp, BYTES) {
+            return None;
+        }
+        // SAFETY: mapped, and part of the stack that was interrupted here.
+        let [next, pc] = unsafe { (fp as *const [usize; 2]).read() };
+        // Frames lie above each other; what does not is no frame.
+        fp = if next > fp { next } else { 0 };
+        Some(pc.saturating_sub(1))
+    });
+    core::iter::once(frame.pc()).chain(callers.take(FRAMES))
+}
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = |symbols: Symbols<'static>| symbols.lines(self.0);
-        let of_program = |line: &Line<'_>| is_program(line.func);
-        let innermost = || image::symbols().and_then(|symbols| lines(symbols).next());
-        let line = image::symbols().and_then(|symbols| lines(symbols).find(of_program));
-        match line.or_else(innermost) {
+        match &self.line {
             Some(line) => write!(f, "{} ({}:{})", line.func, line.file, line.line),
-            None => write!(f, "{:#x}", self.0),
+            None => write!(f, "{:#x}", self.pc),
         }
     }
 }
