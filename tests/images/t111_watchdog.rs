@@ -5,8 +5,9 @@
 
 use burrow::kernel::g::Kind;
 use burrow::kernel::sched::spawn::{Spawn, newproc};
+use burrow::kernel::sysmon::watchdog::lines;
 use burrow::prelude::*;
-use burrow_tests::wait::{hold_core_until, spin_until};
+use burrow_tests::wait::{LIMIT, hold_core_until, spin_until};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 burrow::test_main!();
@@ -18,17 +19,14 @@ fn go_system(f: impl FnOnce() + Send + 'static) {
 }
 
 /// Others wait for the core, and nobody can take it from the goroutine: it says so itself.
-#[burrow::test(
-    exit = 0,
-    console = ", preemption held off, at t111_watchdog::whoever_is_pinned_for_more"
-)]
+#[burrow::test(exit = 0, console = ", preemption held off, at burrow_tests::wait::hold_core_until")]
 fn whoever_is_pinned_for_more_than_a_second_is_named() {
     let ran = AtomicBool::new(false);
     scope(|s| {
         s.go(|| ran.store(true, Ordering::Relaxed));
         // With other cores that one is run elsewhere; the world waits for this one whatever there is.
         s.go(|| runtime::stop_the_world(|| ()));
-        hold_core_until(Duration::from_millis(2500), || false);
+        hold_core_until(LIMIT, || lines() > 0);
     });
     assert!(ran.load(Ordering::Relaxed));
 }
@@ -102,7 +100,7 @@ fn who_masks_interrupts_for_more_than_a_second_is_named() {
         time::sleep(Duration::from_millis(100));
         let was_enabled = burrow_arch::irq::disable();
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(4) {
+        while lines() == 0 && start.elapsed() < LIMIT {
             core::hint::spin_loop();
         }
         burrow_arch::irq::restore(was_enabled);

@@ -27,6 +27,14 @@ const LOOKS: u32 = 30;
 /// Frames that are looked through for the program's.
 const FRAMES: usize = 32;
 
+/// Lines so far.
+static LINES: AtomicU32 = AtomicU32::new(0);
+
+/// How many lines there have been since the machine began.
+pub fn lines() -> u32 {
+    LINES.load(Ordering::Relaxed)
+}
+
 /// What a core and sysmon know of who is overdue there.
 pub struct Watch {
     /// What runs should have made way. Looked at by the core's tick.
@@ -74,7 +82,7 @@ pub fn refused(core: &Core, frame: &TrapFrame, outcome: Outcome, now: u64) {
         Outcome::Retry | Outcome::Redirected => "no place to preempt it at",
     };
     let (who, age, place) = (Who(g::current()), Seconds(age), Place::of(frame));
-    crate::console::print(format_args!(
+    say(format_args!(
         "runtime: watchdog: {who} has kept core {} from others for {age}, {why}, at {place}\n",
         core.index
     ));
@@ -89,13 +97,18 @@ pub(super) fn silent(core: &Core, now: u64) {
     let (who, age) = (running.map(Who), Seconds(age));
     let index = core.index;
     match who {
-        Some(who) => crate::console::print(format_args!(
+        Some(who) => say(format_args!(
             "runtime: watchdog: core {index} has taken no interrupt for {age}; it runs {who}\n"
         )),
-        None => crate::console::print(format_args!(
-            "runtime: watchdog: core {index} has taken no interrupt for {age}\n"
-        )),
+        None => {
+            say(format_args!("runtime: watchdog: core {index} has taken no interrupt for {age}\n"))
+        }
     }
+}
+
+fn say(line: fmt::Arguments<'_>) {
+    crate::console::print(line);
+    LINES.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Nothing waits for that core.
