@@ -208,26 +208,35 @@ fn a_ticker_and_timers_are_selected_by_all() {
     ticker.stop();
 }
 
+/// Never early; and not late, in a try during which the host did not stop the machine for a while.
 #[burrow::test]
 fn a_ticker_keeps_its_period() {
     // covers: M23
     const D: Duration = Duration::from_millis(20);
     const N: u32 = 10;
-    let start = Instant::now();
-    let ticker = Ticker::new(D);
-    for _ in 0..N / 2 {
-        ticker.chan().recv().unwrap();
+    const WANTED: Duration = Duration::from_millis(20 * 3 * 10 / 2);
+    let ten_ticks = || {
+        let start = Instant::now();
+        let ticker = Ticker::new(D);
+        for _ in 0..N / 2 {
+            ticker.chan().recv().unwrap();
+        }
+        ticker.reset(2 * D);
+        let mut last = start;
+        for _ in 0..N / 2 {
+            last = ticker.chan().recv().unwrap();
+        }
+        ticker.stop();
+        sleep(4 * D);
+        assert!(ticker.chan().try_recv().is_err());
+        last - start
+    };
+    let mut tries = Vec::with_capacity(20);
+    while tries.last().is_none_or(|took| *took > WANTED * 13 / 10) {
+        assert!(tries.len() < tries.capacity(), "{tries:?}, not {WANTED:?}");
+        tries.push(ten_ticks());
+        assert!(tries.iter().all(|took| *took >= WANTED), "{tries:?}, not {WANTED:?}");
     }
-    ticker.reset(2 * D);
-    let mut last = start;
-    for _ in 0..N / 2 {
-        last = ticker.chan().recv().unwrap();
-    }
-    let (took, wanted) = (last - start, D * 3 * N / 2);
-    assert!(took >= wanted * 7 / 10 && took <= wanted * 13 / 10, "{took:?}, not {wanted:?}");
-    ticker.stop();
-    sleep(4 * D);
-    assert!(ticker.chan().try_recv().is_err());
 }
 
 #[burrow::test]
