@@ -1,7 +1,7 @@
 //! The scheduler in figures: starting goroutines, yielding, handing over, waiting for a turn.
 //!
-//! The same work as `spawn`, `yield`, `spawn_tree16`, `chan_pingpong_unbuf`, `pingpong_locked` and
-//! `preempt_latency` of the Go side, one JSON line each.
+//! The same work as `spawn`, `yield`, `spawn_tree16`, `chan_pingpong_unbuf`, `pingpong_locked`,
+//! `preempt_latency` and `stw` of the Go side, one JSON line each.
 #![no_std]
 #![no_main]
 
@@ -125,6 +125,33 @@ fn wait_for_a_turn() {
     report("preempt_latency", &Bench::variant("_1spin"), "us", &mut waits, 100);
 }
 
+/// How long stopping the world and starting it again takes beside four loops.
+fn stop_the_world() {
+    STOP.store(false, Ordering::Relaxed);
+    let hogs = WaitGroup::new();
+    for _ in 0..4 {
+        hogs.go(|| {
+            let mut rounds = 0u64;
+            while !STOP.load(Ordering::Relaxed) {
+                rounds = core::hint::black_box(rounds.wrapping_add(1));
+            }
+        });
+    }
+    sleep(Duration::from_millis(50));
+    let mut took: Vec<f64> = (0..300)
+        .map(|_| {
+            let asked = Instant::now();
+            runtime::stop_the_world(|| ());
+            let took = asked.elapsed().as_nanos() as f64 / 1e3;
+            runtime::gosched();
+            took
+        })
+        .collect();
+    STOP.store(true, Ordering::Relaxed);
+    hogs.wait();
+    report("stw", &Bench::variant("_4hogs"), "us", &mut took, 300);
+}
+
 #[burrow::main]
 fn main() {
     let to_main = runtime::machine().time_to_main;
@@ -139,6 +166,9 @@ fn main() {
     bench.per_op("pingpong_locked", "_both", 1, locked_ping_pong([true, true]));
     if bench.wants("preempt_latency") {
         wait_for_a_turn();
+    }
+    if bench.wants("stw") {
+        stop_the_world();
     }
     bench.per_op("spawn_tree16", "", TREE, trees);
 }

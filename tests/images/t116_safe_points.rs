@@ -81,7 +81,9 @@ fn functions_from_many_goroutines() {
                 for_each_p(&|p| assert!(p.safe_point() || p.id < 64));
                 match n {
                     0 => runtime::stop_the_world(|| ()),
-                    1 => drop(runtime::gomaxprocs(1 + round % 4).to_le_bytes()),
+                    1 => {
+                        runtime::gomaxprocs(1 + round % 4);
+                    }
                     _ => sleep(Duration::from_micros(50)),
                 }
             }
