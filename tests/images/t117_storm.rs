@@ -13,6 +13,7 @@ use burrow::prelude::*;
 use burrow::sync::WaitGroup;
 use burrow::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use burrow::{JoinError, env};
+use burrow_tests::wait::LIMIT;
 
 burrow::test_main!();
 
@@ -230,6 +231,12 @@ fn a_storm_and_nothing_is_lost() {
         all.go(|| part.run());
     }
     sleep(Duration::from_secs(seconds));
+    // A host that has little time for us does not get this far in two seconds.
+    let start = Instant::now();
+    while PARTS.iter().any(|part| part.rounds.load(Ordering::Relaxed) < 3) {
+        assert!(start.elapsed() < LIMIT, "a part never had its turn");
+        sleep(Duration::from_millis(20));
+    }
     OVER.store(true, Ordering::Relaxed);
     all.wait();
     // Every token comes by here again.
@@ -242,12 +249,9 @@ fn a_storm_and_nothing_is_lost() {
     tokens.close();
     stations.wait();
     runtime::gomaxprocs(before);
-    for part in &PARTS {
+    for part in PARTS.iter().filter(|_| env::var("storm").is_ok()) {
         let rounds = part.rounds.load(Ordering::Relaxed);
-        if env::var("storm").is_ok() {
-            println!("{}: {rounds} rounds", part.name);
-        }
-        assert!(rounds > 0, "{}: never", part.name);
+        println!("{}: {rounds} rounds", part.name);
     }
     census::check().unwrap();
 }
