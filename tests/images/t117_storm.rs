@@ -168,7 +168,7 @@ fn panics(n: u64) {
             _ => panic!("again"),
         }
     });
-    let error = ends.join().map(|()| ()).expect_err("it never returns");
+    let error = ends.join().expect_err("it never returns");
     assert_eq!(matches!(error, JoinError::Goexit), n.is_multiple_of(2));
     assert_eq!(DEFERRED.load(Ordering::Relaxed), before + 2);
 }

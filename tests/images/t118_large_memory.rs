@@ -9,8 +9,8 @@ use burrow_tests::wait::LIMIT;
 
 burrow::test_main!();
 
-/// So much at once. One operation takes tens of milliseconds, emulated or not.
-const BYTES: usize = 96 << 20;
+/// So much at once. One operation takes about as long as a slice or longer.
+const BYTES: usize = 32 << 20;
 
 /// Does it again and again on a goroutine of its own until main, beside it, has both stopped the
 /// world and had the core to itself in the middle of one: half done, that is.
@@ -35,7 +35,7 @@ fn seen_half_done(mut again: impl FnMut(u64) + Send + 'static) {
     let half_done = || IN.load(Ordering::Relaxed) != OUT.load(Ordering::Relaxed);
     let start = Instant::now();
     let (mut beside, mut stopped) = (0, 0);
-    while beside < 5 || stopped < 5 {
+    while beside < 3 || stopped < 3 {
         runtime::gosched();
         beside += u32::from(half_done());
         stopped += u32::from(runtime::stop_the_world(half_done));
