@@ -54,6 +54,7 @@ pub struct Options {
     pub gdb: Option<u16>,
     pub disks: Vec<Disk>,
     pub disk_bus: Option<Bus>,
+    pub rng: bool,
     pub timeout: Option<Duration>,
     pub out: Option<PathBuf>,
     pub jobs: Option<usize>,
@@ -153,6 +154,7 @@ impl Options {
             }
             "--disk" => self.disks.push(Disk::parse(&value(parser, name)?)),
             "--disk-bus" => self.disk_bus = Some(Bus::parse(&value(parser, name)?)?),
+            "--rng" => self.rng = true,
             "--timeout" => {
                 let seconds = number(parser, name, 1, 1_000_000)?;
                 self.timeout = Some(Duration::from_secs(seconds.into()));

@@ -52,7 +52,8 @@ pub fn machine(options: &Options, arch: Arch) -> Result<Machine> {
     }
     options.disks.iter().try_for_each(Disk::check)?;
     let (disks, icount, gdb) = (options.disks.clone(), options.icount, options.gdb);
-    Ok(Machine { arch, smp, mem, boot, accel, icount, gic, gdb, disks, disk_bus })
+    let rng = options.rng;
+    Ok(Machine { arch, smp, mem, boot, accel, icount, gic, gdb, disks, disk_bus, rng })
 }
 
 /// What goes into the machine for the image in `elf`.

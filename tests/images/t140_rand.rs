@@ -170,6 +170,23 @@ fn zero_is_a_seed() {
     println!("{:016x}", u64::from_be_bytes(bytes));
 }
 
+// The runner gives every test image such a device.
+#[burrow::test]
+fn a_device_adds_to_the_pool() {
+    let before = burrow::kernel::rand::from_device();
+    let mut bytes = [0; 1];
+    while burrow::kernel::rand::from_device() == before {
+        rand::fill(&mut bytes);
+        gosched();
+    }
+    // And is asked again.
+    let once = burrow::kernel::rand::from_device();
+    while burrow::kernel::rand::from_device() == once {
+        rand::fill(&mut bytes);
+        gosched();
+    }
+}
+
 #[burrow::test]
 fn a_section_holds_off_all_cores() {
     static COUNT: Section<Cell<u64>> = Section::new(Cell::new(0));

@@ -15,4 +15,4 @@ mod machine;
 mod sources;
 
 #[cfg(target_os = "none")]
-pub use machine::{Seeds, fill, init, mix, u64};
+pub use machine::{DEVICE_BYTES, Seeds, fill, from_device, init, set_device, takes_entropy, u64};

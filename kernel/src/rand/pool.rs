@@ -63,6 +63,11 @@ impl Pool {
         given
     }
 
+    /// Whether it was made from a number, and takes no entropy.
+    pub fn is_fixed(&self) -> bool {
+        self.origin == Origin::Number
+    }
+
     /// Draws so far, by which one sees that it is time to add entropy.
     pub fn draws(&self) -> u64 {
         self.draws

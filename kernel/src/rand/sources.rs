@@ -1,5 +1,6 @@
 //! Where the machine's entropy comes from: the CPU's generator, what the firmware left for us, and
-//! the jitter of the machine itself. Devices come later, by [`mix`](super::mix).
+//! the jitter of the machine itself. A device comes later, by
+//! [`set_device`](super::set_device).
 
 use burrow_arch::{clock, entropy};
 

@@ -54,6 +54,9 @@ pub fn arguments(
     }
     args.media(media, line);
     args.disks(machine);
+    if machine.rng {
+        args.virtio(machine, "virtio-rng", "");
+    }
     args.0
 }
 
@@ -122,11 +125,7 @@ impl Arguments {
     }
 
     fn disks(&mut self, machine: &Machine) {
-        let device = match machine.disk_bus {
-            Bus::Pci => "virtio-blk-pci,disable-legacy=on",
-            Bus::Mmio => "virtio-blk-device",
-        };
-        if machine.disk_bus == Bus::Mmio && !machine.disks.is_empty() {
+        if machine.disk_bus == Bus::Mmio && (machine.rng || !machine.disks.is_empty()) {
             // Otherwise these devices speak an older protocol.
             self.option("-global", "virtio-mmio.force-legacy=false");
         }
@@ -137,8 +136,16 @@ impl Arguments {
                 drive.push_str(",readonly=on");
             }
             self.option("-drive", drive);
-            self.option("-device", format!("{device},drive=disk{number}"));
+            self.virtio(machine, "virtio-blk", &format!(",drive=disk{number}"));
         }
+    }
+
+    fn virtio(&mut self, machine: &Machine, device: &str, more: &str) {
+        let bus = match machine.disk_bus {
+            Bus::Pci => "pci,disable-legacy=on",
+            Bus::Mmio => "device",
+        };
+        self.option("-device", format!("{device}-{bus}{more}"));
     }
 }
 
@@ -173,6 +180,7 @@ mod tests {
             gdb: None,
             disks: Vec::new(),
             disk_bus: Bus::Pci,
+            rng: false,
         }
     }
 
@@ -219,9 +227,11 @@ mod tests {
         assert!(pci.ends_with(
             "file=c.img,readonly=on -device virtio-blk-pci,disable-legacy=on,drive=disk1"
         ));
+        machine.rng = true;
         machine.disk_bus = Bus::Mmio;
         let mmio = line(&machine, "");
         assert!(mmio.contains("-global virtio-mmio.force-legacy=false -drive"));
         assert!(mmio.contains("-device virtio-blk-device,drive=disk0"));
+        assert!(mmio.ends_with("-device virtio-rng-device"));
     }
 }

@@ -86,6 +86,8 @@ pub struct Machine {
     /// In the order in which the image sees them.
     pub disks: Vec<disks::Disk>,
     pub disk_bus: disks::Bus,
+    /// A source of entropy, on the disks' bus.
+    pub rng: bool,
 }
 
 impl Machine {

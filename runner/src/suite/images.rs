@@ -95,6 +95,8 @@ fn prepare(
             for &smp in &cores {
                 let options = Options { smp: Some(smp), accel: accel(options), ..copy(options) };
                 let mut machine = machine(&options, arch)?;
+                // Like a disk: an image that does not ask does not see it.
+                machine.rng |= image.is_test();
                 if options.disk_bus.is_none() {
                     machine.disk_bus = usual_bus(arch, smp);
                 }
@@ -174,6 +176,7 @@ fn copy(options: &Options) -> Options {
         gic: options.gic,
         disks: options.disks.clone(),
         disk_bus: options.disk_bus,
+        rng: options.rng,
         ..Options::default()
     }
 }
