@@ -17,6 +17,8 @@ pub fn run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
         "--workspace",
         "--exclude",
         "burrow-examples",
+        "--exclude",
+        "burrow-c-examples",
         "--lib",
         "--bins",
         "--exclude",

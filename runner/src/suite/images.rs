@@ -155,7 +155,7 @@ fn build(workspace: &Workspace, arch: Arch, images: &[&Image]) -> Result<()> {
             &["--workspace", "--bins"],
         );
     }
-    let what = ["-p", "burrow-tests", "-p", "burrow-examples", "--bins"];
+    let what = ["-p", "burrow-tests", "-p", "burrow-examples", "-p", "burrow-c-examples", "--bins"];
     cargo::build_images(workspace, arch, Profile::Checked, &what)
 }
 
