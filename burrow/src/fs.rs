@@ -7,9 +7,6 @@
 //! When the program ends by main's return or by [`exit`](crate::runtime::exit), what is still held
 //! back is written. Any other end may lose what was not synced, and nothing else.
 //!
-//! Calls wait for a volume's lock by parking: they have no place inside of
-//! `runtime::blocking`.
-//!
 //! Differs from Go: a file that is open cannot be removed (`device or resource busy`); names keep
 //! their case and are found whatever their case (FAT).
 

@@ -1,5 +1,6 @@
 //! The scheduler's controls. Go: package `runtime` and parts of `runtime/debug`.
 
+mod blocking;
 mod exit;
 mod foreign;
 mod hooks;
@@ -14,6 +15,7 @@ use burrow_kernel::g;
 use burrow_kernel::sched::{SCHED, procs, run, spawn, stop, table};
 use burrow_kernel::sync::pin;
 
+pub use blocking::blocking;
 pub use exit::{ExitCode, Termination};
 pub use foreign::{call_c, cgocall, cgocallback};
 pub(crate) use hooks::{after_all, run_hooks};
@@ -72,7 +74,7 @@ pub fn goid() -> u64 {
 /// The number of the P, which is that of the core, under this goroutine; it may change at any
 /// moment. Burrow's own addition: Go keeps it to itself, here it tells the core.
 pub fn p_id() -> usize {
-    pin().p().id
+    pin().core().index
 }
 
 /// Runs `f` on the caller while no other goroutine runs. `f` must not park, yield or end the

@@ -26,6 +26,8 @@ pub const IDLE_LEAD_NS: u64 = 60_000;
 /// Goroutines that devices made ready run before what waits for its slice, so many in a row at
 /// most.
 pub const IN_A_ROW: u32 = 16;
+/// An idle M beside another one of its core ends after so many nanoseconds.
+pub const IDLE_M_NS: u64 = 5_000_000_000;
 /// Goroutine ids that a P takes at once. Go: `_GoidCacheBatch`.
 pub const GOID_BATCH: u64 = 16;
 /// Free Gs that a P keeps; above it half go to the global list. Go: 64 in `gfput`.

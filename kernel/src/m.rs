@@ -7,7 +7,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use burrow_arch::context::Context;
+use burrow_arch::context::{Context, Registers};
 
 use crate::g::{G, Kind};
 use crate::kthread::note::Note;
@@ -30,8 +30,10 @@ pub struct M {
     pub g0: G,
 
     // ---- any thread, atomically
-    /// Go: `schedlink`: an idle list or a core's thread queue, one at a time.
+    /// Go: `schedlink`: a core's mailbox or its thread queue, one at a time.
     link: AtomicPtr<M>,
+    /// An idle list; one that is on it may be woken by the clock, and so be on a queue too.
+    idle_link: AtomicPtr<IdleM>,
     /// The M made before this one: see `sched::table`.
     older: AtomicPtr<M>,
     /// Begun and not ended: it has a stack and counts.
@@ -42,6 +44,8 @@ pub struct M {
     core: AtomicUsize,
     /// Still on a core's stack although queued: nobody else may run it yet (H22, H23).
     on_core: AtomicBool,
+    /// Not to be pulled by another core: see `sched::idle`.
+    homebound: AtomicBool,
     /// The P to take when woken. Go: `nextp`.
     nextp: AtomicPtr<P>,
     /// The slice in which its goroutine goes on, left with the P for a wired one.
@@ -54,6 +58,10 @@ pub struct M {
     // ---- the M itself
     curg: AtomicPtr<G>,
     p: AtomicPtr<P>,
+    /// The P it had when it went into a call, and may have still. Go: `oldp`.
+    syscall_p: AtomicPtr<P>,
+    /// Where its goroutine went into a call; on that one's stack. Go: `syscallsp`, `syscallpc`.
+    syscall_frame: Cell<*const Registers>,
     /// The goroutine that is wired to it. Go: `lockedg`.
     lockedg: AtomicPtr<G>,
     /// How often that one locked. Go: `lockedExt`.
@@ -98,6 +106,25 @@ unsafe impl Sleeper for M {
     }
 }
 
+/// An M as an item of an idle list.
+#[repr(transparent)]
+pub struct IdleM(M);
+
+// SAFETY: one such link an M, on one idle list at a time; Ms are never freed.
+unsafe impl Linked for IdleM {
+    fn link(&self) -> &AtomicPtr<IdleM> {
+        &self.0.idle_link
+    }
+}
+
+impl IdleM {
+    /// Back from an idle list's item.
+    pub fn m(item: NonNull<IdleM>) -> &'static M {
+        // SAFETY: only Ms get on idle lists, and they are never freed.
+        unsafe { item.cast::<M>().as_ref() }
+    }
+}
+
 impl Entry for M {
     fn older(&self) -> &AtomicPtr<M> {
         &self.older
@@ -113,17 +140,21 @@ impl M {
             id: AtomicU64::new(id),
             g0,
             link: AtomicPtr::new(core::ptr::null_mut()),
+            idle_link: AtomicPtr::new(core::ptr::null_mut()),
             older: AtomicPtr::new(core::ptr::null_mut()),
             live: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             core: AtomicUsize::new(core),
             on_core: AtomicBool::new(false),
+            homebound: AtomicBool::new(false),
             nextp: AtomicPtr::new(core::ptr::null_mut()),
             next_slice: Cell::new(Slice::New),
             park: Note::new(),
             spinning: AtomicBool::new(false),
             curg: AtomicPtr::new(core::ptr::null_mut()),
             p: AtomicPtr::new(core::ptr::null_mut()),
+            syscall_p: AtomicPtr::new(core::ptr::null_mut()),
+            syscall_frame: Cell::new(core::ptr::null()),
             lockedg: AtomicPtr::new(core::ptr::null_mut()),
             locked_depth: Cell::new(0),
             locked_internally: Cell::new(0),
@@ -140,6 +171,11 @@ impl M {
     /// As an item of a queue.
     pub fn as_item(&'static self) -> NonNull<M> {
         NonNull::from(self)
+    }
+
+    /// As an item of an idle list.
+    pub fn as_idle(&'static self) -> NonNull<IdleM> {
+        NonNull::from(self).cast()
     }
 
     /// Back from a queue's item.
@@ -183,6 +219,16 @@ impl M {
     pub fn leave_core(&self) {
         // Release: pairs with `is_on_core`.
         self.on_core.store(false, Ordering::Release);
+    }
+
+    /// Whether it must stay on its core although it holds no P.
+    pub fn is_homebound(&self) -> bool {
+        self.homebound.load(Ordering::Relaxed)
+    }
+
+    /// See [`is_homebound`](Self::is_homebound). By itself.
+    pub fn set_homebound(&self, homebound: bool) {
+        self.homebound.store(homebound, Ordering::Relaxed);
     }
 
     /// Go: `curg`.
@@ -252,6 +298,31 @@ impl M {
     pub fn set_p(&self, p: Option<&'static P>) {
         let p = p.map_or(core::ptr::null_mut(), |p| (&raw const *p).cast_mut());
         self.p.store(p, Ordering::Relaxed);
+    }
+
+    /// The P that it may take back as it comes from its call. Go: `oldp`.
+    #[inline(always)]
+    pub fn syscall_p(&self) -> Option<&'static P> {
+        // SAFETY: Ps are never freed.
+        unsafe { self.syscall_p.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// See [`syscall_p`](Self::syscall_p). By what runs on it.
+    #[inline(always)]
+    pub fn set_syscall_p(&self, p: Option<&'static P>) {
+        let p = p.map_or(core::ptr::null_mut(), |p| (&raw const *p).cast_mut());
+        self.syscall_p.store(p, Ordering::Relaxed);
+    }
+
+    /// Where its goroutine went into its call; there while that is `Syscall`.
+    pub fn syscall_frame(&self) -> *const Registers {
+        self.syscall_frame.get()
+    }
+
+    /// See [`syscall_frame`](Self::syscall_frame). By what runs on it.
+    #[inline(always)]
+    pub fn set_syscall_frame(&self, frame: *const Registers) {
+        self.syscall_frame.set(frame);
     }
 
     /// Takes the P that the waker left. Go: `nextp`.

@@ -21,6 +21,7 @@ use crate::time::timers::Timers;
 /// | --- | --- | --- | --- |
 /// | `Idle` | no | yes | no |
 /// | `Running` | yes | no | yes |
+/// | `Syscall` | no: by who comes back | no | no |
 /// | `GcStop` | perhaps by who stopped the world | no | no, but for that one |
 /// | `Dead` | no | no | no: above `GOMAXPROCS` |
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,9 @@ pub enum Status {
     Idle = 0,
     /// Held by an M.
     Running = 1,
+    /// Its M is in a call that needs no P, and takes it back unless somebody else wants it. Go:
+    /// `_Psyscall`.
+    Syscall = 2,
     /// Stopped with the world. Go: `_Pgcstop`.
     GcStop = 3,
     /// Not in use.
@@ -46,6 +50,8 @@ pub struct P {
     m: AtomicPtr<M>,
     /// Goes up with every slice that begins here. Go: `schedtick`.
     schedtick: AtomicU32,
+    /// Goes up with every call that an M goes into from here. Go: `syscalltick`.
+    syscalltick: AtomicU32,
     /// Whether this core's scheduling tick is on.
     ticking: AtomicBool,
     /// See `sched::safepoint`. Under the scheduler's lock. Go: `runSafePointFn`.
@@ -119,6 +125,7 @@ impl P {
             status: AtomicU32::new(Status::Dead as u32),
             m: AtomicPtr::new(core::ptr::null_mut()),
             schedtick: AtomicU32::new(0),
+            syscalltick: AtomicU32::new(0),
             ticking: AtomicBool::new(false),
             safe_point: AtomicBool::new(false),
             runq: RunQueue::new(),
@@ -136,6 +143,7 @@ impl P {
         match self.status.load(Ordering::Relaxed) {
             0 => Status::Idle,
             1 => Status::Running,
+            2 => Status::Syscall,
             3 => Status::GcStop,
             _ => Status::Dead,
         }
@@ -169,6 +177,42 @@ impl P {
     pub fn next_slice(&self) {
         self.schedtick.store(self.schedtick().wrapping_add(1), Ordering::Relaxed);
         bump(&self.counts.runs, 1);
+    }
+
+    /// Go: `syscalltick`.
+    pub fn syscalltick(&self) -> u32 {
+        self.syscalltick.load(Ordering::Relaxed)
+    }
+
+    /// Its M goes into a call: whoever wants this P may take it from here on. By the M.
+    #[inline(always)]
+    pub fn enter_syscall(&self) {
+        self.syscalltick.store(self.syscalltick().wrapping_add(1), Ordering::Relaxed);
+        // Release: partner is the acquire of who takes it.
+        self.status.store(Status::Syscall as u32, Ordering::Release);
+    }
+
+    /// The M comes back: whether it has this P still, and holds it now.
+    #[inline(always)]
+    pub fn leave_syscall(&self) -> bool {
+        self.from_syscall(Status::Running)
+    }
+
+    /// Takes it from the M that is in a call, to be handed on; `false` if it is in none any more.
+    pub fn take_from_syscall(&self) -> bool {
+        self.from_syscall(Status::Idle)
+    }
+
+    /// Stops it with the world if its M is in a call. Under the scheduler's lock.
+    pub fn stop_from_syscall(&self) -> bool {
+        self.from_syscall(Status::GcStop)
+    }
+
+    #[inline(always)]
+    fn from_syscall(&self, to: Status) -> bool {
+        let (from, to) = (Status::Syscall as u32, to as u32);
+        // Acquire: partner is `enter_syscall`. What is behind `owner` is ours now.
+        self.status.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Whether this core's tick is on.

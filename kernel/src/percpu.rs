@@ -21,6 +21,8 @@ pub struct Core {
     pub index: usize,
     /// The M that the core began with.
     first_m: AtomicPtr<M>,
+    /// The M that the core runs when all others have to be off it; made when first wanted.
+    idle_m: AtomicPtr<M>,
     /// Runnable kernel threads of this core.
     pub threads: Threads,
     /// The scheduling tick.
@@ -43,6 +45,7 @@ impl Core {
         Self {
             index,
             first_m: AtomicPtr::new(core::ptr::null_mut()),
+            idle_m: AtomicPtr::new(core::ptr::null_mut()),
             threads: Threads::new(),
             tick: Tick::new(),
             watch: Watch::new(),
@@ -67,6 +70,17 @@ impl Core {
     /// See [`first_m`](Self::first_m).
     pub fn set_first_m(&self, m: &'static M) {
         self.first_m.store((&raw const *m).cast_mut(), Ordering::Release);
+    }
+
+    /// The M that does nothing, if there is one yet.
+    pub fn idle_m(&self) -> Option<&'static M> {
+        // SAFETY: Ms are never freed.
+        unsafe { self.idle_m.load(Ordering::Relaxed).as_ref() }
+    }
+
+    /// See [`idle_m`](Self::idle_m). By this core.
+    pub fn set_idle_m(&self, m: &'static M) {
+        self.idle_m.store((&raw const *m).cast_mut(), Ordering::Relaxed);
     }
 
     /// The P with this core's number: the only one that may be taken here (law 7).

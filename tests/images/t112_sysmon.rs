@@ -43,8 +43,8 @@ fn stacks_shrink_on_an_idle_machine() {
     });
     ready.recv();
     assert!(stack::mapped_bytes() >= before + 300 * 1024);
-    for _ in 0..5 {
-        time::sleep(Duration::from_secs(3));
+    for _ in 0..4 {
+        time::sleep(Duration::from_secs(4));
         if stack::mapped_bytes() < before + 100 * 1024 {
             break;
         }
@@ -71,15 +71,15 @@ fn the_heap_goes_back_by_itself() {
 #[burrow::test(timeout = "60s")]
 fn an_idle_machine_is_left_alone() {
     let mut fewest = u64::MAX;
-    for _ in 0..10 {
+    for _ in 0..6 {
         let before = interrupts();
-        time::sleep(Duration::from_secs(2));
+        time::sleep(Duration::from_secs(5));
         fewest = fewest.min(interrupts() - before);
-        if fewest <= 10 {
-            return println!("{fewest} interrupts in two seconds of sleep");
+        if fewest <= 12 {
+            return;
         }
     }
-    panic!("{fewest} interrupts in two seconds");
+    panic!("{fewest} interrupts in five seconds");
 }
 
 /// A goroutine that nobody waits for is not disturbed.
@@ -92,8 +92,8 @@ fn a_lone_goroutine_is_left_alone() {
             core::hint::spin_loop();
         }
         fewest = fewest.min(interrupts() - before);
-        if fewest <= 10 {
-            return println!("{fewest} interrupts in one second of computing");
+        if fewest <= 12 {
+            return;
         }
     }
     panic!("{fewest} interrupts in one second");

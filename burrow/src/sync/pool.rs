@@ -50,7 +50,7 @@ impl<T: Send, F: Fn() -> T> Pool<T, F> {
     pub fn try_get(&self) -> Option<T> {
         let locals = self.locals()?;
         let pinned = pin();
-        let id = pinned.p().id;
+        let id = pinned.core().index;
         let local = &locals[id];
         // SAFETY: pinned to that P, so that nobody else is at its private place.
         if let Some(value) = unsafe { &mut *local.private.get() }.take() {
@@ -69,7 +69,7 @@ impl<T: Send, F: Fn() -> T> Pool<T, F> {
     pub fn put(&self, value: T) {
         let locals = self.locals().unwrap_or_else(|| self.make_locals());
         let pinned = pin();
-        let local = &locals[pinned.p().id];
+        let local = &locals[pinned.core().index];
         // SAFETY: pinned to that P, so that nobody else is at its private place.
         let older = unsafe { &mut *local.private.get() }.replace(value);
         if let Some(older) = older {

@@ -123,7 +123,7 @@ pub(super) unsafe fn selectgo(
 ) -> Option<usize> {
     let pinned = pin();
     // SAFETY: as the caller says; this M holds its P.
-    let orders = unsafe { Orders::new(cases, poll, lock, pinned.p()) };
+    let orders = unsafe { Orders::new(cases, poll, lock, pinned.core().own_p()) };
     if orders.is_empty() {
         drop(pinned);
         match mode {

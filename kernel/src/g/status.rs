@@ -89,11 +89,11 @@ impl G {
         }
     }
 
-    /// Keeps a G that waits or is runnable as it is, so that its stack can be looked at; `false` if
-    /// it is neither, or claimed already. Pinned until [`release`](Self::release): who readies or
+    /// Keeps a G that waits, is runnable or in a call as it is, so that its stack can be looked at;
+    /// `false` if it is none of them, or claimed already. Pinned until [`release`](Self::release): who readies or
     /// runs it spins. Go: `castogscanstatus`.
     pub fn claim(&self) -> bool {
-        self.claim_from(Status::Waiting) || self.claim_from(Status::Runnable)
+        [Status::Waiting, Status::Runnable, Status::Syscall].into_iter().any(|s| self.claim_from(s))
     }
 
     /// [`claim`](Self::claim), of a waiting G alone.
@@ -152,6 +152,9 @@ impl G {
             match result {
                 Ok(_) => return,
                 Err(word) if word == old as u32 | SCAN => core::hint::spin_loop(),
+                Err(word) if word == Status::Syscall as u32 && old == Status::Running => {
+                    crate::panic::throw("goroutine in a blocking call must not give its core up");
+                }
                 Err(word) => {
                     crate::console::print(format_args!(
                         "runtime: casgstatus: goroutine {} is {:#x}, expected {old:?} for {new:?}\n",

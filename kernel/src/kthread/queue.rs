@@ -102,6 +102,13 @@ impl Threads {
         self.put_locked(&mut queue, m);
     }
 
+    /// Whoever holds the P, or will, runs before the threads without one.
+    pub fn p_goes_first(&self) {
+        let mut queue = self.queue.lock();
+        queue.p_had_turn = false;
+        queue.turn_ends = 0;
+    }
+
     /// The thread whose turn it is: the P's holder gets every second turn, however many threads
     /// without a P queue. On this core, pinned.
     pub fn pick(&self) -> Option<&'static M> {
@@ -123,9 +130,15 @@ impl Threads {
             self.due.store(false, Ordering::Relaxed);
         }
         drop(queue);
-        if picked.is_some() && self.waiting() {
-            // They get the core only if it ticks.
-            tick::need(percpu::local().own_p());
+        if let Some(m) = picked {
+            let core = percpu::local();
+            if self.waiting() {
+                // They get the core only if it ticks.
+                tick::need(core.own_p());
+            }
+            if !holds_p(m) {
+                deadline::before_thread(core);
+            }
         }
         picked
     }
@@ -143,7 +156,7 @@ impl Threads {
         }
         let mut queue = self.queue.lock();
         let m = M::from_item(queue.without_p.pop_front()?);
-        if m.is_on_core() {
+        if m.is_on_core() || m.is_homebound() {
             // SAFETY: it came off this list a moment ago.
             unsafe { queue.without_p.push_front(m.as_item()) };
             return None;

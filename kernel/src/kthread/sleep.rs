@@ -6,10 +6,11 @@ use burrow_arch::{ipi, irq};
 use super::mailbox::Was;
 use super::note::{Note, Sleep};
 use super::switch::{switch_to, turn_is_over};
+use super::thread;
 use crate::m::M;
 use crate::netpoll;
 use crate::percpu::{self, Core};
-use crate::sched::{SCHED, tick};
+use crate::sched::{SCHED, syscall, tick};
 use crate::stack;
 use crate::sync::pin;
 use crate::time::deadline;
@@ -72,10 +73,12 @@ pub fn hand_over(m: &'static M, to: &'static M) {
         if m.park.prepare_sleep(m.as_item()) == Sleep::AlreadySignalled {
             crate::panic::throw("hand_over: woken while it ran");
         }
-        if to.park.wakeup() != Some(to.as_item()) {
-            crate::panic::throw("hand_over: to a thread that does not sleep");
+        match to.park.wakeup() {
+            Some(_) => switch_to(m, to),
+            // The clock has woken it a moment ago: it queues here, and finds the signal.
+            None if to.is_homebound() => block(m),
+            None => crate::panic::throw("hand_over: to a thread that does not sleep"),
         }
-        switch_to(m, to);
         m.park.finish_sleep();
     }
     m.park.clear();
@@ -105,6 +108,7 @@ fn ready(m: &'static M) {
 
 /// Gives the core away until somebody readies this thread.
 fn block(m: &'static M) {
+    syscall::hand_off(m);
     loop {
         let core = percpu::local();
         match core.threads.pick() {
@@ -113,6 +117,10 @@ fn block(m: &'static M) {
                 switch_to(m, next);
                 // Picked again: that is what readied means.
                 return;
+            }
+            // Its goroutine may be picked on another core, which then must find it off this one.
+            None if m.lockedg().is_some() && m.curg().is_none() => {
+                return switch_to(m, thread::idle_thread(core));
             }
             None => idle(core),
         }

@@ -9,7 +9,7 @@ use crate::config::{G0_STACK, MAX_THREADS};
 use crate::g;
 use crate::m::M;
 use crate::p::Status;
-use crate::percpu;
+use crate::percpu::{self, Core};
 use crate::queue::list::List;
 use crate::sched::{self, Locked, SCHED, idle, table};
 use crate::stack::Stack;
@@ -134,6 +134,32 @@ pub fn spawn(f: fn(usize), arg: usize, core: usize) -> u64 {
     let _ = m.park.prepare_sleep(m.as_item());
     super::notewakeup(&m.park);
     id
+}
+
+/// The thread of this core that does nothing, for when all others have to be off the core. Not
+/// counted, on no queue; to be switched to at once. Pinned.
+pub(super) fn idle_thread(core: &'static Core) -> &'static M {
+    if let Some(m) = core.idle_m() {
+        return m;
+    }
+    let m = allocm(core.index);
+    POPULATION.lock().live -= 1;
+    m.set_live(false);
+    m.set_start(Some((idle_for_ever, 0)));
+    prepare(m);
+    core.set_idle_m(m);
+    m
+}
+
+fn idle_for_ever(_: usize) {
+    let pinned = pin();
+    let (core, m) = (pinned.core(), pinned.m());
+    loop {
+        match core.threads.pick() {
+            Some(next) => switch_to(m, next),
+            None => super::sleep::idle(core),
+        }
+    }
 }
 
 /// First instructions of a thread that was switched to.

@@ -123,8 +123,8 @@ pub fn describe(g: &'static G) -> Goroutine {
     let off_core = m.filter(|m| !m.is_on_core() && m.word() == g.as_word());
     let context = off_core.map_or(g.context(), M::context);
     // One that waits on an M stops the world.
-    let running =
-        (matches!(status, Status::Running | Status::Syscall) || m.is_some()) && off_core.is_none();
+    let in_syscall = status == Status::Syscall;
+    let running = (status == Status::Running || m.is_some()) && off_core.is_none() && !in_syscall;
     // Of one that runs elsewhere the name may be on its way out.
     let readable = !running || core::ptr::eq(g, crate::g::current());
     Goroutine {
@@ -141,9 +141,21 @@ pub fn describe(g: &'static G) -> Goroutine {
         stack_limit: g.stack().limit,
         c_stack: g.foreign.range(),
         running,
-        saved: registers(context, &slot(g)).or_else(|| registers(context, &g.foreign.range())),
+        saved: if in_syscall {
+            m.and_then(|m| call(g, m))
+        } else {
+            registers(context, &slot(g)).or_else(|| registers(context, &g.foreign.range()))
+        },
         created_by: g.created_by(),
     }
+}
+
+/// Where a goroutine went into a call that keeps its M.
+fn call(g: &G, m: &M) -> Option<Registers> {
+    let frame = m.syscall_frame();
+    // SAFETY: on the goroutine's stack, says `contains`; stacks are never unmapped above their
+    // stack pointer, and if it comes back this moment, what is read is checked.
+    slot(g).contains(&frame.addr()).then(|| unsafe { frame.read() })
 }
 
 /// The registers of a context that was switched out on that stack.

@@ -17,7 +17,7 @@ use super::rows::Rows;
 use super::traceback::{Level, Printer};
 use super::unwind::{Frame, Pc, Walk};
 use crate::config::{CONFIG, Traceback};
-use crate::g::{self, G};
+use crate::g::{self, G, Status};
 use crate::sched::stop::{is_stopped_here, stop_the_world};
 use crate::sched::system::systemstack;
 use crate::sched::{suspend, table};
@@ -65,7 +65,10 @@ pub fn stack_of(buf: &mut [u8], goid: u64) -> Option<usize> {
 /// Whether this code may park until the world has stopped.
 fn may_park() -> bool {
     let g = g::current();
-    g.count() == 0 && burrow_arch::irq::enabled() && !is_stopped_here()
+    g.count() == 0
+        && g.status() == Status::Running
+        && burrow_arch::irq::enabled()
+        && !is_stopped_here()
 }
 
 /// Writes this goroutine's physical frames, innermost first, into `frames`, as many as fit; how

@@ -3,13 +3,15 @@
 use core::sync::atomic::Ordering;
 
 use super::{Locked, SCHED, deadlock};
+use crate::config::IDLE_M_NS;
 use crate::g::G;
 use crate::kthread;
-use crate::m::M;
+use crate::m::{IdleM, M};
 use crate::p::{P, bump};
 use crate::percpu::{Core, record};
 use crate::queue::runq::Place;
 use crate::queue::spin::Wake;
+use crate::time::nanotime;
 use crate::time::timers::{DUE, OWED, RUNNING};
 use crate::trace::ring::Event;
 
@@ -107,7 +109,7 @@ pub fn start_own_p(core: &'static Core) {
 pub fn mput(locked: &mut Locked, m: &'static M) {
     m.idle.store(false, Ordering::Relaxed);
     // SAFETY: Ms are never freed, and one that is about to sleep is on no list.
-    unsafe { locked.idle_ms[m.core()].push_front(m.as_item()) };
+    unsafe { locked.idle_ms[m.core()].push_front(m.as_idle()) };
 }
 
 /// As [`mput`], by an M that sleeps without another look; it has handed its P to somebody who runs,
@@ -120,11 +122,19 @@ pub fn mput_asleep(locked: &mut Locked, m: &'static M) {
 
 /// Takes an idle M of that core. Go: `mget`.
 fn mget(locked: &mut Locked, core: usize) -> Option<&'static M> {
-    let m = M::from_item(locked.idle_ms[core].pop_front()?);
+    let m = IdleM::m(locked.idle_ms[core].pop_front()?);
     if m.idle.swap(false, Ordering::Relaxed) {
         locked.nmidle -= 1;
     }
     Some(m)
+}
+
+/// This M holds no P and has nothing to do: sleeps until somebody hands it one. On g0, no lock held.
+pub fn stop_without_p(m: &'static M) {
+    mput(&mut SCHED.lock.lock(), m);
+    let p = stopm(m);
+    super::acquirep(m, p);
+    super::tick::need_if_waiters(p);
 }
 
 /// Takes this M off the idle list again.
@@ -132,7 +142,7 @@ pub fn mremove(locked: &mut Locked, m: &'static M) {
     let list = &mut locked.idle_ms[m.core()];
     let mut rest = crate::queue::list::List::new();
     while let Some(item) = list.pop_front() {
-        if item != m.as_item() {
+        if item != m.as_idle() {
             // SAFETY: it was on the list, and has just left it.
             unsafe { rest.push_back(item) };
         }
@@ -144,19 +154,48 @@ pub fn mremove(locked: &mut Locked, m: &'static M) {
 pub fn stopm(m: &'static M) -> &'static P {
     let mut locked = SCHED.lock.lock();
     // Off the list already: the wake-up is on its way, and the sleep below returns at once.
-    let waits = locked.idle_ms[m.core()].iter().any(|item| item == m.as_item());
+    let waits = locked.idle_ms[m.core()].iter().any(|item| item == m.as_idle());
     if waits {
         m.idle.store(true, Ordering::Relaxed);
         locked.nmidle += 1;
         deadlock::checkdead(&locked);
     }
+    let surplus = waits && locked.idle_ms[m.core()].len() > 1;
     drop(locked);
-    kthread::notesleep(m, &m.park);
+    if surplus {
+        sleep_or_end(m);
+    } else {
+        kthread::notesleep(m, &m.park);
+    }
     m.park.clear();
     match m.take_nextp() {
         Some(p) => p,
         None => crate::panic::throw("stopm: woken without a P"),
     }
+}
+
+/// One of several idle Ms of its core: sleeps until it is wanted, or ends if it is not for long.
+/// Differs from Go, which keeps them all: there a stack that nobody uses costs address space.
+fn sleep_or_end(m: &'static M) {
+    // Who wants it wants it on this core.
+    m.set_homebound(true);
+    let is_wanted = kthread::notetsleep(m, &m.park, nanotime() + IDLE_M_NS);
+    m.set_homebound(false);
+    if is_wanted {
+        return;
+    }
+    let mut locked = SCHED.lock.lock();
+    if !locked.idle_ms[m.core()].iter().any(|item| item == m.as_idle()) {
+        // Taken at the last moment.
+        drop(locked);
+        return kthread::notesleep(m, &m.park);
+    }
+    mremove(&mut locked, m);
+    m.idle.store(false, Ordering::Relaxed);
+    locked.nmidle -= 1;
+    locked.mcount -= 1;
+    drop(locked);
+    kthread::finish(m)
 }
 
 /// The M found work while spinning: it stops, and the last one to stop starts another, because

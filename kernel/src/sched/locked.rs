@@ -101,12 +101,16 @@ pub fn depth() -> u32 {
 /// `stoplockedm`.
 pub fn stoplockedm(m: &'static M, g: &'static G) -> Slice {
     loop {
-        match next_in_line(m) {
-            Some((next, slice)) => match next.lockedm() {
-                Some(own) if !core::ptr::eq(own, m) => pass_to_wired(m, own, slice),
-                _ => return slice,
-            },
-            None => pass_to_any(m),
+        if m.try_p().is_none() {
+            wait_without_p(m);
+        } else {
+            match next_in_line(m) {
+                Some((next, slice)) => match next.lockedm() {
+                    Some(own) if !core::ptr::eq(own, m) => pass_to_wired(m, own, slice),
+                    _ => return slice,
+                },
+                None => pass_to_any(m),
+            }
         }
         if g.status() != Status::Runnable {
             crate::panic::throw("stoplockedm: not runnable");
@@ -181,11 +185,25 @@ fn pass_to_any(m: &'static M) {
     pass(m, p, to, Slice::New);
 }
 
+/// This M comes from a call that cost it its P: its goroutine waits in a queue, and it for that one.
+/// Nobody need be there to take over: the core has a thread for that.
+fn wait_without_p(m: &'static M) {
+    SCHED.lock.lock().nmidlelocked += 1;
+    kthread::notesleep(m, &m.park);
+    m.park.clear();
+    woken(m);
+}
+
 /// The core and the P go to a sleeping M. Returns when somebody has woken this one with a P.
 fn pass(m: &'static M, p: &'static P, to: &'static M, slice: Slice) {
     to.set_nextp(p);
     to.set_next_slice(slice);
     kthread::hand_over(m, to);
+    woken(m);
+}
+
+/// Somebody has woken this M with a P.
+fn woken(m: &'static M) {
     let Some(p) = m.take_nextp() else {
         crate::panic::throw("stoplockedm: woken without a P");
     };

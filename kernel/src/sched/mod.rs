@@ -2,7 +2,7 @@
 //!
 //! Reading order: `run` (the g0 loop), `find` and `steal` (where work comes from), `spin`'s protocol
 //! in [`crate::queue::spin`], `idle` (Ms and Ps without work), `park`, `spawn`, `preempt`, `tick`,
-//! `deadlock`, `stop`, `procs`, `safepoint`, `suspend`, `locked`.
+//! `deadlock`, `stop`, `procs`, `safepoint`, `suspend`, `locked`, `syscall`, `handoff`.
 //!
 //! # Who wakes whom (law 9)
 //!
@@ -20,6 +20,7 @@
 pub mod check;
 pub mod deadlock;
 pub mod find;
+pub mod handoff;
 pub mod idle;
 pub mod locked;
 pub mod park;
@@ -31,6 +32,7 @@ pub mod spawn;
 pub mod steal;
 pub mod stop;
 pub mod suspend;
+pub mod syscall;
 pub mod system;
 pub mod table;
 pub mod tick;
@@ -48,7 +50,7 @@ pub use point::sched_point;
 pub use reason::WaitReason;
 
 use crate::g::G;
-use crate::m::M;
+use crate::m::{IdleM, M};
 use crate::p::{P, Status};
 use crate::queue::globalq::{GlobalLen, GlobalQueue};
 use crate::queue::list::{List, Stack as FreeList};
@@ -97,7 +99,7 @@ pub struct Locked {
     /// Go: `runq`.
     pub runq: GlobalQueue<G>,
     /// Idle Ms by core. Go: `midle`.
-    pub idle_ms: [List<M>; MAX_CORES],
+    pub idle_ms: [List<IdleM>; MAX_CORES],
     /// Ms that can run goroutines, and those of them that sleep. Go: `mcount`, `nmidle`.
     pub mcount: usize,
     /// See [`mcount`](Self::mcount).

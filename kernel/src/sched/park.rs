@@ -25,7 +25,10 @@ pub unsafe fn gopark(unlock: Option<(UnlockFn, *mut ())>, reason: WaitReason) {
     let g = pinned.g();
     let m = pinned.m();
     if g.status() != Status::Running {
-        crate::panic::throw("gopark: bad g status");
+        crate::panic::throw(match g.status() {
+            Status::Syscall => "gopark: a goroutine in a blocking call must not park",
+            _ => "gopark: bad g status",
+        });
     }
     m.set_unlock(unlock);
     g.set_wait_reason(reason);
@@ -102,7 +105,11 @@ pub fn ready(g: &'static G, place: Place) {
 fn ready_pinned(g: &'static G, place: Place, pinned: &Pinned) {
     record(Event::Ready, g.goid(), 0);
     g.casgstatus(Status::Waiting, Status::Runnable);
-    idle::runqput(pinned.p(), g, place);
+    match pinned.m().try_p() {
+        Some(p) => idle::runqput(p, g, place),
+        // In a call that keeps its M.
+        None => SCHED.lock.lock().globrunqput(g),
+    }
     if SCHED.main_started.load(Ordering::Relaxed) {
         idle::wakep(pinned.m());
     }

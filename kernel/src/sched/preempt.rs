@@ -8,7 +8,7 @@
 use burrow_arch::trap::{self, TrapFrame};
 
 use super::run::{Action, mcall};
-use super::{SCHED, idle, stop};
+use super::{SCHED, idle, stop, syscall};
 use crate::config::CONFIG;
 use crate::g::{self, G, Preempt, Status};
 use crate::m::M;
@@ -37,7 +37,7 @@ pub fn try_preempt(frame: &mut TrapFrame, g: &'static G, why: Preempt) -> Outcom
         g.request_preemption(why);
         return Outcome::Pending;
     }
-    if CONFIG.async_preempt_off() && !g.is_g0() {
+    if CONFIG.async_preempt_off() && !g.is_g0() && g.status() == Status::Running {
         // Honoured at the next call into the runtime, as with Go's cooperative preemption.
         g.request_preemption(why);
         return Outcome::Off;
@@ -68,6 +68,12 @@ pub extern "C" fn preempted() {
         return;
     }
     let m = g.m();
+    if g.status() == Status::Syscall {
+        g.clear_preemption();
+        syscall::give_way(m);
+        let _ = g.lower();
+        return;
+    }
     if let Some(p) = m.try_p() {
         bump(&p.counts.preemptions, 1);
     }
@@ -102,7 +108,7 @@ fn action(why: Preempt) -> Action {
 
 /// A thread without a P makes way for the other threads of its core, among them the one of the
 /// core's P if a timer is due.
-fn make_way(m: &'static M) {
+pub(super) fn make_way(m: &'static M) {
     let core = percpu::local();
     if time::deadline::notice(core.own_p(), time::nanotime()) {
         idle::start_own_p(core);
@@ -120,14 +126,21 @@ pub fn preempt_park() {
     }
     let why = g.preemption();
     g.clear_preemption();
-    if !g.is_g0() && g.status() != Status::Running {
-        return;
+    match g.status() {
+        _ if g.is_g0() => {
+            g.raise();
+            make_way(g.m());
+            let _ = g.lower();
+        }
+        Status::Syscall => {
+            g.raise();
+            syscall::give_way(g.m());
+            let _ = g.lower();
+        }
+        Status::Running => {
+            g.raise();
+            leave(g, g.m(), why);
+        }
+        _ => {}
     }
-    g.raise();
-    if g.is_g0() {
-        make_way(g.m());
-        let _ = g.lower();
-        return;
-    }
-    leave(g, g.m(), why);
 }

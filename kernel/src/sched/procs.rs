@@ -94,9 +94,7 @@ pub(super) fn retire(m: &'static M) {
     }
     let mut locked = SCHED.lock.lock();
     // A goroutine may have been preempted here on its way out.
-    empty(&mut locked, m.p());
-    releasep(m).set_status(Status::Dead);
-    SCHED.world.settle(RETIRE);
+    put_away(&mut locked, releasep(m));
     idle::mput(&mut locked, m);
     drop(locked);
     // What was queued here has been seen by nobody else yet (law 9).
@@ -104,6 +102,13 @@ pub(super) fn retire(m: &'static M) {
     let p = idle::stopm(m);
     acquirep(m, p);
     super::tick::need_if_waiters(p);
+}
+
+/// Puts a P that is out of use away; nobody holds it.
+pub(super) fn put_away(locked: &mut Locked, p: &'static P) {
+    empty(locked, p);
+    p.set_status(Status::Dead);
+    SCHED.world.settle(RETIRE);
 }
 
 /// Leaves a P that is out of use, and waits until it is put away. The world runs, and the caller

@@ -5,7 +5,7 @@
 
 use burrow_arch::context::switch;
 
-use super::{SCHED, find, idle, locked, park, spawn, suspend};
+use super::{SCHED, find, idle, locked, park, spawn, suspend, syscall};
 use crate::g::{self, G, Status};
 use crate::m::M;
 use crate::p::bump;
@@ -31,6 +31,8 @@ pub enum Action {
     Yield,
     /// Was preempted because a timer is due; its slice goes on.
     MakeWay,
+    /// Comes from a call, without a P. Go: `exitsyscall0`.
+    Syscall,
 }
 
 impl Action {
@@ -41,7 +43,8 @@ impl Action {
             2 => Self::Park,
             3 => Self::Exit,
             4 => Self::Yield,
-            _ => Self::MakeWay,
+            5 => Self::MakeWay,
+            _ => Self::Syscall,
         }
     }
 }
@@ -156,6 +159,7 @@ fn perform(m: &'static M, g: &'static G, action: Action) {
                 locked::mexit(m);
             }
         }
+        Action::Syscall => syscall::exitsyscall0(m, g),
         Action::Yield | Action::MakeWay => {
             dropg(m, g);
             g.casgstatus(Status::Running, Status::Runnable);

@@ -88,7 +88,10 @@ unsafe fn call<F: FnOnce()>(arg: *mut ()) {
 fn newproc_prepare(spawn: &Spawn) -> Option<&'static G> {
     let g = {
         let pinned = pin();
-        match gfget(pinned.p(), spawn.max_stack) {
+        let Some(p) = pinned.m().try_p() else {
+            crate::panic::throw("newproc: a goroutine in a blocking call must not start others");
+        };
+        match gfget(p, spawn.max_stack) {
             Some(g) => g,
             None => malg(spawn.max_stack)?,
         }

@@ -161,6 +161,9 @@ fn stop_with_sema() {
     while let Some(idle) = locked.pidleget_any(0) {
         stop_p(&mut locked, idle);
     }
+    for p in (0..SCHED.procs()).map(allp).filter(|p| p.stop_from_syscall()) {
+        stop_p(&mut locked, p);
+    }
     let must_wait = locked.stopwait > 0;
     drop(locked);
     if must_wait {
@@ -178,6 +181,19 @@ fn stop_p(locked: &mut Locked, p: &'static P) -> bool {
     p.set_status(Status::GcStop);
     locked.stopwait -= 1;
     locked.stopwait == 0
+}
+
+/// Something is asked of a P that nobody holds any more: then it is done. Whether it was.
+pub(super) fn put_away(locked: &mut Locked, p: &'static P) -> bool {
+    if !wants(p) {
+        return false;
+    }
+    if !SCHED.world.gcwaiting() {
+        procs::put_away(locked, p);
+    } else if stop_p(locked, p) {
+        kthread::notewakeup(&SCHED.world.note);
+    }
+    true
 }
 
 /// Interrupts every core whose P has not done yet what it was asked for. Go: `preemptall`.

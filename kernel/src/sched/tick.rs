@@ -26,6 +26,8 @@ pub struct Tick {
     slice: Watch,
     /// The kernel thread's turn: the core's count of turns.
     turn: Watch,
+    /// The call that the P's M is in, by the P's count of them. Go: `pd.syscalltick`.
+    call: Watch,
     /// When the next tick is; [`NEVER`] while the core does not tick.
     next: AtomicU64,
     /// What the one-shot timer is set to; [`NEVER`] if to nothing. For the next tick or for a
@@ -66,6 +68,7 @@ impl Tick {
         Self {
             slice: Watch::new(),
             turn: Watch::new(),
+            call: Watch::new(),
             next: AtomicU64::new(NEVER),
             armed: AtomicU64::new(NEVER),
             idling: AtomicBool::new(false),
@@ -216,12 +219,17 @@ fn preempt_for_timers(core: &'static Core, frame: &mut TrapFrame) -> u64 {
 
 /// Whether anything waits for this core.
 fn waits(core: &'static Core, p: &'static P) -> bool {
-    (p.status() == Status::Running && find::has_waiters(p)) || core.threads.waiting() || stops(p)
+    (is_out(p) && find::has_waiters(p)) || core.threads.waiting() || stops(p)
 }
 
 /// Whether somebody waits for this P's M to do what was asked of it.
 fn stops(p: &P) -> bool {
-    SCHED.world.is_asking() && p.status() == Status::Running && stop::asks(p)
+    SCHED.world.is_asking() && is_out(p) && stop::asks(p)
+}
+
+/// Whether an M has this P, be it in a call.
+fn is_out(p: &P) -> bool {
+    matches!(p.status(), Status::Running | Status::Syscall)
 }
 
 /// A scheduling tick; whether what runs here has had its time.
@@ -245,6 +253,11 @@ fn over(core: &'static Core, p: &'static P, now: u64) -> bool {
     if turn {
         core.threads.set_due();
     }
+    if p.status() == Status::Syscall {
+        // What runs here is in a call: its P is for others if they have waited for a tick (law 8).
+        let long = core.tick.call.age(p.syscalltick(), now) >= TICK_NS;
+        return turn || stops(p) || ((slice || long) && find::has_waiters(p));
+    }
     turn || (has_p && (stops(p) || (slice && find::has_waiters(p))))
 }
 
@@ -262,7 +275,7 @@ fn poke_others(core: &'static Core, now: u64) {
     since.store(now, Ordering::Relaxed);
     for id in (0..SCHED.procs()).filter(|id| *id != core.index) {
         let p = p::allp(id);
-        if p.status() == Status::Running && !p.ticking() {
+        if is_out(p) && !p.ticking() {
             ipi::send(id);
         }
     }

@@ -28,7 +28,7 @@ use crate::kthread::{self, notesleep, notetsleep, notewakeup};
 use crate::m::M;
 use crate::p::{P, Status, allp};
 use crate::percpu::{self, Core};
-use crate::sched::{SCHED, deadlock, find};
+use crate::sched::{SCHED, deadlock, find, syscall};
 use crate::sync::pin;
 use crate::time::nanotime;
 
@@ -149,12 +149,13 @@ impl Seen {
 fn view(p: &'static P) -> View {
     let at = match p.status() {
         Status::Running => At::Running,
+        Status::Syscall => At::Syscall,
         Status::Idle | Status::GcStop | Status::Dead => At::Elsewhere,
     };
     View {
         at,
         schedtick: p.schedtick(),
-        syscalltick: 0,
+        syscalltick: p.syscalltick(),
         wanted: find::has_waiters(p),
         others_free: SCHED.spinners.idle_ps() + SCHED.spinners.spinning() > 0,
     }
@@ -181,8 +182,9 @@ fn preemptone(p: &'static P, now: u64) {
 }
 
 /// A P whose M is in a call goes to another M.
-fn hand_off(_: &'static P, look: Look) -> Look {
-    look
+fn hand_off(p: &'static P, look: Look) -> Look {
+    let pinned = pin();
+    if syscall::retake(pinned.m(), p) { Look::Useful } else { look }
 }
 
 /// If everything sleeps, nothing will wake it. Go: the call of `checkdead` in `sysmon`.

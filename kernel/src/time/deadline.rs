@@ -115,6 +115,16 @@ pub fn before_run(core: &'static Core, p: &'static P) {
     }
 }
 
+/// The core goes on with a thread that holds no P: timers of the core's P interrupt that one too.
+///
+/// Pinned.
+pub fn before_thread(core: &Core) {
+    let when = core.own_p().timers.wake_time();
+    if when != NEVER {
+        arm(core, when);
+    }
+}
+
 /// For the handlers: whether a timer of this core is due, or a goroutine is ready that waited for a
 /// device; noted for the scheduler.
 pub fn notice(p: &'static P, now: u64) -> bool {
@@ -150,7 +160,7 @@ fn idle_deadline(core: &Core) -> u64 {
     match p.status() {
         Status::Idle => p.timers.wake_time(),
         // Its M has been woken, or waits for its turn, or there is none.
-        Status::Running | Status::GcStop | Status::Dead => NEVER,
+        Status::Running | Status::Syscall | Status::GcStop | Status::Dead => NEVER,
     }
 }
 

@@ -6,13 +6,18 @@ use super::timer::{Arm, Class, Timer};
 use crate::g::{self, G};
 use crate::sched::WaitReason;
 use crate::sched::park::{gopark, goready};
+use crate::sched::syscall::is_in_syscall;
 
 static SLEEP: Class = Class { fire: wake, retain: nothing, release: nothing, drain: None };
 
-/// Parks the goroutine for at least `d`; zero returns at once. Go: `time.Sleep`.
+/// Parks the goroutine for at least `d`, or, in a call that keeps its M, lets that sleep; zero returns at once. Go: `time.Sleep`.
 pub fn sleep(d: Duration) {
     if d.is_zero() {
         return;
+    }
+    if is_in_syscall() {
+        // As a thread of an OS would.
+        return crate::kthread::sleep_until(super::after(d));
     }
     let g = g::current();
     let this: *const G = g;

@@ -23,8 +23,9 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use super::timers::{HeapGuard, Timers};
 use super::{NEVER, nanotime};
 use crate::g::Kind;
+use crate::p::{P, allp};
 use crate::sync::lock::SpinGuard;
-use crate::sync::{Rank, SpinLock, pin};
+use crate::sync::{Pinned, Rank, SpinLock, pin};
 
 /// In a heap. Go: `timerHeaped`.
 pub(super) const HEAPED: u8 = 1;
@@ -167,7 +168,7 @@ impl Timer {
     /// As said; it stays where it is until its class is told to release it.
     pub unsafe fn start_new(this: *mut Timer, arm: Arm) {
         let pinned = pin();
-        let ts = &pinned.p().timers;
+        let ts = &heap_p(&pinned).timers;
         let when = {
             // SAFETY: the caller's alone until it is in the heap.
             let timer = unsafe { &mut *this };
@@ -199,7 +200,7 @@ impl Timer {
     /// With or without the channel's lock, no other.
     pub fn start(&self, arm: Arm) {
         let pinned = pin();
-        let p = pinned.p();
+        let p = heap_p(&pinned);
         let mut heap = p.timers.lock();
         let dead = p.timers.clean_last(&mut heap);
         let mut state = self.lock();
@@ -426,4 +427,10 @@ impl Timer {
 fn next(when: u64, period: u64, now: u64) -> u64 {
     let missed = now.saturating_sub(when) / period;
     when.saturating_add(period.saturating_mul(missed.saturating_add(1))).min(NEVER - 1)
+}
+
+/// Whose heap gets a timer that is started here: this M's P's; in a call that keeps the M, that of
+/// a P that is always in use.
+fn heap_p(pinned: &Pinned) -> &'static P {
+    pinned.m().try_p().unwrap_or_else(|| allp(0))
 }
