@@ -1,7 +1,7 @@
 //! A C library at work: Zstandard, compiled from its C by `zstd-sys`, called by many goroutines at
 //! once.
 //!
-//! Each call runs on a C stack without a P, so that the ticker below never waits for the compressor.
+//! Each call runs on a C stack and is preempted there, so that the ticker below has its turns.
 #![no_std]
 #![no_main]
 

@@ -1,9 +1,8 @@
 //! Foreign code: calls of C on a stack of its own, and calls back. Go: `cgocall`, `cgocallback`.
 //!
 //! Foreign code knows nothing of a stack that grows, and may run for as long as it likes. So a call
-//! switches to a C stack ([`stack`]) and gives the P away like a blocking call; only the kernel
-//! thread stays with it, preempted in turn with the others of its core. The C stack belongs to
-//! the goroutine from its outermost call on and goes with it wherever it runs.
+//! switches to a C stack ([`stack`]), where it is preempted like any code. It keeps its P for now.
+//! The C stack belongs to the goroutine from its outermost call on and goes with it wherever it runs.
 //!
 //! ```text
 //! goroutine's stack          C stack
@@ -11,7 +10,7 @@
 //!                               f                 foreign code
 //!                               cgocallback
 //!   back <--------------------
-//!   the closure: has a P, may park
+//!   the closure: may park
 //!   cgocall ------------------> run               nested: below what is there
 //! ```
 //!
@@ -82,7 +81,7 @@ struct Call {
     c_sp: Cell<usize>,
 }
 
-/// Calls `f(arg)` on the goroutine's C stack, without its P; what it returns. Go: `cgocall`.
+/// Calls `f(arg)` on the goroutine's C stack; what it returns. Go: `cgocall`.
 ///
 /// # Safety
 /// `f` may be called with `arg`, keeps to the C ABI, does not unwind, and needs no more than
@@ -145,8 +144,7 @@ fn caller_sp() -> usize {
     unsafe { (frame as *const usize).read() & !15 }
 }
 
-/// Runs `f` on the goroutine's own stack, with a P: as goroutines run, wired to its M. Go:
-/// `cgocallback`.
+/// Runs `f` on the goroutine's own stack, as goroutines run, wired to its M. Go: `cgocallback`.
 ///
 /// # Safety
 /// The caller runs on a C stack, in a function that [`cgocall`] calls.
