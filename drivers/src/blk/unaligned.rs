@@ -5,56 +5,74 @@
 
 use alloc::vec;
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use burrow_kernel::g::{self, Status};
-use burrow_kernel::sync::rwmutex::RawRwMutex;
-use burrow_kernel::sync::sema::Sema;
+use burrow_kernel::kthread;
+use burrow_kernel::sched::run::gosched;
+use burrow_kernel::time::nanotime;
 
 use super::request::Operation;
 use super::{Disk, Error};
 
 /// Who writes blocks whole, and who writes a part of one.
-pub struct Sectors(RawRwMutex<Sema>);
+///
+/// Goroutines and threads inside `runtime::blocking` meet here, and the latter can make no goroutine
+/// runnable. So nobody is woken: who has to wait lets others run and looks again. That is seldom, and
+/// for as long as a disk takes.
+pub struct Sectors(AtomicUsize);
+
+/// Somebody writes a part of a block. Beside it and [`WANTED`]: how many write whole ones.
+const PART: usize = 1 << 63;
+/// Somebody wants to: no more writers of whole blocks, or it might wait for ever. Whoever sets it
+/// gets in later, and clears it then.
+const WANTED: usize = 1 << 62;
 
 impl Sectors {
     /// Nobody.
     pub const fn new() -> Self {
-        Self(RawRwMutex::new(Sema::new(), Sema::new(), Sema::new()))
+        Self(AtomicUsize::new(0))
     }
 
     /// Runs `f` while nobody writes a part of a block.
     fn whole<R>(&self, f: impl FnOnce() -> R) -> R {
-        match in_thread() {
-            true => retry(|| self.0.try_read()),
-            false => self.0.read(),
+        while !self.enter(PART | WANTED, |writers| writers + 1) {
+            let_others_run();
         }
         let result = f();
-        self.0.unlock_read();
+        // Release: partner is the acquire in `enter`.
+        self.0.fetch_sub(1, Ordering::Release);
         result
     }
 
     /// Runs `f` while nobody else writes.
     fn part<R>(&self, f: impl FnOnce() -> R) -> R {
-        match in_thread() {
-            true => retry(|| self.0.try_write()),
-            false => self.0.write(),
+        while !self.enter(!WANTED, |_| PART) {
+            self.0.fetch_or(WANTED, Ordering::Relaxed);
+            let_others_run();
         }
         let result = f();
-        self.0.unlock_write();
+        // Release: as above.
+        self.0.fetch_and(!PART, Ordering::Release);
         result
+    }
+
+    /// Enters unless something of `unless` is there.
+    fn enter(&self, unless: usize, entered: impl Fn(usize) -> usize) -> bool {
+        let enter = |state| (state & unless == 0).then(|| entered(state));
+        // Acquire: partners are the releases in `whole` and `part`.
+        self.0.try_update(Ordering::Acquire, Ordering::Relaxed, enter).is_ok()
     }
 }
 
-/// Whether this is a kernel thread inside `runtime::blocking`, which may not park.
-fn in_thread() -> bool {
-    g::current().status() == Status::Syscall
-}
+/// For a moment, in nanoseconds: a disk takes longer.
+const MOMENT: u64 = 20_000;
 
-/// A thread that may not park lets the other threads of its core run until it succeeds.
-fn retry(mut attempt: impl FnMut() -> bool) {
-    while !attempt() {
-        let pinned = burrow_kernel::sync::pin();
-        burrow_kernel::kthread::yield_now(pinned.m());
+/// Goroutines; where a goroutine may not give its core up, its thread sleeps for a moment.
+fn let_others_run() {
+    match g::current().status() {
+        Status::Syscall => kthread::sleep_until(nanotime() + MOMENT),
+        _ => gosched(),
     }
 }
 
