@@ -195,21 +195,21 @@ impl P {
     /// The M comes back: whether it has this P still, and holds it now.
     #[inline(always)]
     pub fn leave_syscall(&self) -> bool {
-        self.from_syscall(Status::Running)
+        self.swap_syscall(Status::Running)
     }
 
     /// Takes it from the M that is in a call, to be handed on; `false` if it is in none any more.
     pub fn take_from_syscall(&self) -> bool {
-        self.from_syscall(Status::Idle)
+        self.swap_syscall(Status::Idle)
     }
 
     /// Stops it with the world if its M is in a call. Under the scheduler's lock.
     pub fn stop_from_syscall(&self) -> bool {
-        self.from_syscall(Status::GcStop)
+        self.swap_syscall(Status::GcStop)
     }
 
     #[inline(always)]
-    fn from_syscall(&self, to: Status) -> bool {
+    fn swap_syscall(&self, to: Status) -> bool {
         let (from, to) = (Status::Syscall as u32, to as u32);
         // Acquire: partner is `enter_syscall`. What is behind `owner` is ours now.
         self.status.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
