@@ -126,6 +126,62 @@ fn others_run_meanwhile() {
     });
 }
 
+/// A frame for tracebacks.
+#[inline(never)]
+fn spins_here(flag: &AtomicU32) -> i32 {
+    // SAFETY: the function only reads the flag.
+    black_box(unsafe { runtime::cgocall(foreign_spin, flag.as_ptr().cast()) })
+}
+
+/// The goroutine is shown where it made the call, and as what Go calls it.
+#[burrow::test(smp = 2)]
+fn it_is_shown_where_it_was_called() {
+    let flag = AtomicU32::new(1);
+    scope(|s| {
+        s.go(|| {
+            spins_here(&flag);
+        });
+        // Whatever happens, the other one ends.
+        defer! { flag.store(0, Ordering::Release); }
+        until(|| {
+            let text = runtime::stack(true);
+            let own = text.split("\n\n").find(|one| one.contains(" [syscall"));
+            own.is_some_and(|one| one.contains("t135_foreign::spins_here(...)"))
+        });
+    });
+}
+
+/// It waits for what only another goroutine on the same core can do.
+#[burrow::test]
+fn its_p_is_for_others() {
+    runtime::gomaxprocs(1);
+    let flag = AtomicU32::new(1);
+    scope(|s| {
+        for _ in 0..3 {
+            s.go(|| {
+                spins_here(&flag);
+            });
+        }
+        let (ping, pong) = (Chan::new(0), Chan::new(0));
+        let (there, back) = (ping.clone(), pong.clone());
+        s.go(move || there.iter().for_each(|n: u32| back.send(n)));
+        for n in 0..100 {
+            ping.send(n);
+            assert_eq!(pong.recv(), Some(n));
+        }
+        ping.close();
+        flag.store(0, Ordering::Release);
+    });
+    runtime::gomaxprocs(runtime::num_cpu());
+}
+
+/// Inside of another call that keeps its thread.
+#[burrow::test]
+fn it_may_be_called_while_blocking() {
+    let mut number = 41;
+    assert_eq!(runtime::blocking(|| call(foreign_add_one, &mut number)), 42);
+}
+
 /// Its registers are its own when it is preempted, floating point too.
 #[burrow::test]
 fn it_is_preempted_unharmed() {
@@ -377,6 +433,14 @@ fn c_aborts() {
 )]
 fn c_asserts() {
     call(foreign_assert, &mut 41);
+}
+
+/// What waits in a channel has no business on the C stack.
+#[burrow::test(exit = 2, console = "fatal error: ")]
+fn c_does_not_park() {
+    let nothing = Chan::<()>::new(0);
+    // SAFETY: calls nothing foreign.
+    unsafe { runtime::call_c(|| nothing.recv()) };
 }
 
 #[burrow::test(exit = 2, console = "fatal error: cgocallback: not called by foreign code")]

@@ -5,8 +5,8 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 
 use burrow_kernel::foreign;
 
-/// Calls foreign code on a C stack of its own (256 KiB, guarded), preempted like any code, so that
-/// other goroutines run meanwhile however long it takes. It keeps its P for now. Go: `cgocall`.
+/// Calls foreign code on a C stack of its own (256 KiB, guarded) with the P released, so that other
+/// goroutines run meanwhile however long it takes. Go: `cgocall`.
 ///
 /// A panic does not cross foreign frames: one that leaves a [`cgocallback`] is the end of the
 /// program, and so is one raised by Rust code that C calls without it. Such code may allocate and
@@ -19,7 +19,8 @@ pub unsafe fn cgocall(f: unsafe extern "C" fn(*mut c_void) -> i32, arg: *mut c_v
     unsafe { foreign::cgocall(f, arg) }
 }
 
-/// Runs `f` as a goroutine again, from code called by [`cgocall`]: it may park; wired to its M. A panic in `f` that nothing recovers is fatal. Go: `cgocallback`.
+/// Runs `f` as a goroutine again, from code called by [`cgocall`]: takes a P, may park; wired to
+/// its M. A panic in `f` that nothing recovers is fatal. Go: `cgocallback`.
 ///
 /// # Safety
 /// The caller must run inside [`cgocall`].

@@ -1,8 +1,8 @@
 //! Foreign code: calls of C on a stack of its own, and calls back. Go: `cgocall`, `cgocallback`.
 //!
 //! Foreign code knows nothing of a stack that grows, and may run for as long as it likes. So a call
-//! switches to a C stack ([`stack`]), where it is preempted like any code. It keeps its P for now.
-//! The C stack belongs to the goroutine from its outermost call on and goes with it wherever it runs.
+//! switches to a C stack ([`stack`]) and gives the P away as a blocking call does; only the kernel
+//! thread stays with it, preempted in turn with the others of its core. The C stack belongs to the goroutine from its outermost call on and goes with it wherever it runs.
 //!
 //! ```text
 //! goroutine's stack          C stack
@@ -36,6 +36,7 @@ use burrow_arch::context::{Registers, call_on};
 use crate::g::{self, G};
 use crate::panic::chain;
 use crate::sched::locked;
+use crate::sched::syscall::{self, InSyscall};
 use crate::stack::Stack;
 
 /// A foreign function.
@@ -75,6 +76,10 @@ struct Call {
     f: ForeignFn,
     arg: *mut c_void,
     result: Cell<i32>,
+    /// Where tracebacks of the goroutine start meanwhile.
+    frame: *const Registers,
+    /// While foreign code runs: without a P. Nothing inside of another such call.
+    syscall: Cell<Option<InSyscall>>,
     /// Below this the goroutine's stack is free. Set on the way to the C stack.
     g_sp: Cell<usize>,
     /// The same of the C stack, while a callback runs.
@@ -86,6 +91,8 @@ struct Call {
 /// # Safety
 /// `f` may be called with `arg`, keeps to the C ABI, does not unwind, and needs no more than
 /// [`LIMIT`] bytes of stack.
+// Out of line: its frame is where tracebacks of the goroutine start.
+#[inline(never)]
 pub unsafe fn cgocall(f: ForeignFn, arg: *mut c_void) -> i32 {
     let g = g::current();
     if g.is_g0() || !g.stack().holds_sp(Registers::here().r[Registers::SP]) {
@@ -98,11 +105,16 @@ pub unsafe fn cgocall(f: ForeignFn, arg: *mut c_void) -> i32 {
         Some(outer) => outer.c_sp.get(),
     };
     let (result, g_sp, c_sp) = (Cell::new(0), Cell::new(0), Cell::new(0));
-    let call = Call { f, arg, result, g_sp, c_sp };
+    let registers = Registers::here();
+    let frame = &raw const registers;
+    // SAFETY: the frame is this function's own.
+    let syscall = (!syscall::is_in_syscall()).then(|| unsafe { InSyscall::enter(frame) });
+    let call = Call { f, arg, result, frame, syscall: Cell::new(syscall), g_sp, c_sp };
     g.foreign.call.set(&raw const call);
     // SAFETY: below `top` the C stack is this call's; `run` takes a `Call`.
     unsafe { call_on(top, run, (&raw const call).cast_mut().cast()) };
     g.foreign.call.set(outer);
+    drop(call.syscall.take());
     if outer.is_null() {
         detach(g);
     }
@@ -183,8 +195,15 @@ extern "C" fn back<F: FnOnce() -> T, T>(callback: *mut ()) {
     let f = unsafe { ManuallyDrop::take(&mut callback.f) };
     let call = callback.call;
     call.c_sp.set(caller_sp());
+    let Some(in_syscall) = call.syscall.take() else {
+        crate::panic::throw("cgocallback: inside of a blocking call");
+    };
+    // Before the goroutine could come back on another M.
     locked::lock_internal();
+    drop(in_syscall);
     callback.result.write(chain::called_back(f));
+    // SAFETY: the frame of `cgocall`, which waits.
+    call.syscall.set(Some(unsafe { InSyscall::enter(call.frame) }));
     locked::unlock_internal();
     // The innermost again, whatever calls `f` made and ended.
     debug_assert!(ptr::eq(g::current().foreign.call.get(), call));
