@@ -83,7 +83,12 @@ pub(super) const FREEZE: u32 = 8;
 
 /// Whether the M that holds this P is to give it up.
 pub(super) fn wants(p: &P) -> bool {
-    SCHED.world.gcwaiting() || (SCHED.world.wants(RETIRE) && p.id >= SCHED.procs())
+    SCHED.world.gcwaiting() || is_out_of_use(p)
+}
+
+/// Whether this P, which is held, is to be put away.
+fn is_out_of_use(p: &P) -> bool {
+    SCHED.world.wants(RETIRE) && p.id >= SCHED.procs()
 }
 
 /// Whether what runs on this P is to make way for its M to do what is asked of it.
@@ -99,7 +104,8 @@ pub fn attend(m: &'static M) -> bool {
         gcstopm(m);
         return true;
     }
-    if wants(m.p()) {
+    // Not `wants`: the world may be asked to stop between the two looks.
+    if is_out_of_use(m.p()) {
         procs::retire(m);
         return true;
     }
