@@ -87,17 +87,13 @@ fn each_line_goes_to_one_reader() {
 #[burrow::test(input = "words and more\nrest", console = "ok\n")]
 fn what_is_looked_at_is_not_lost() {
     let mut console = io::stdin();
-    while console.fill_buf().unwrap().len() < 5 {
-        // Too little was there: it goes back, and comes again with more.
-        console = io::stdin();
-        gosched();
-    }
-    assert_eq!(&console.fill_buf().unwrap()[..5], b"words");
-    console.consume(6);
+    // However much of it has come: one byte is used, the others go back with the handle.
+    assert_eq!(console.fill_buf().unwrap()[0], b'w');
+    console.consume(1);
     drop(console);
-    let mut bytes = [0; 3];
+    let mut bytes = [0; 8];
     io::stdin().read_exact(&mut bytes).unwrap();
-    assert_eq!(&bytes, b"and");
+    assert_eq!(&bytes, b"ords and");
     let mut rest = String::new();
     assert_eq!(io::stdin().read_line(&mut rest).unwrap(), 6);
     assert_eq!(io::stdin().read_line(&mut rest).unwrap(), 4);
