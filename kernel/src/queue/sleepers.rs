@@ -199,8 +199,8 @@ mod tests {
         }
     }
 
-    fn items(n: usize) -> Vec<Box<Item>> {
-        (0..n).map(|id| Box::new(Item { id, links: Links::new() })).collect()
+    fn items(n: usize) -> Vec<Item> {
+        (0..n).map(|id| Item { id, links: Links::new() }).collect()
     }
 
     fn drain(heap: &mut Sleepers<Item>) -> Vec<(u64, usize)> {
@@ -222,7 +222,7 @@ mod tests {
             for item in &items {
                 let when = (item.id * 77 * round % 200) as u64;
                 // SAFETY: in no heap, alive until the end.
-                unsafe { heap.insert(NonNull::from(&**item), when) };
+                unsafe { heap.insert(NonNull::from(item), when) };
             }
             let order = drain(&mut heap);
             assert_eq!(order.len(), 200);
@@ -236,7 +236,7 @@ mod tests {
         let mut heap = Sleepers::new();
         for item in &items {
             // SAFETY: in no heap, alive until the end.
-            unsafe { heap.insert(NonNull::from(&**item), (item.id * 131 % 300) as u64) };
+            unsafe { heap.insert(NonNull::from(item), (item.id * 131 % 300) as u64) };
         }
         for _ in 0..20 {
             heap.pop();
@@ -244,9 +244,9 @@ mod tests {
         let mut left = 280;
         for item in items.iter().filter(|item| item.id % 3 != 0) {
             // SAFETY: alive, and in this heap or in none.
-            left -= usize::from(unsafe { heap.remove(NonNull::from(&**item)) });
+            left -= usize::from(unsafe { heap.remove(NonNull::from(item)) });
             // SAFETY: as above.
-            assert!(!unsafe { heap.remove(NonNull::from(&**item)) });
+            assert!(!unsafe { heap.remove(NonNull::from(item)) });
         }
         let order = drain(&mut heap);
         assert_eq!(order.len(), left);
@@ -260,7 +260,7 @@ mod tests {
         let mut heap = Sleepers::new();
         for item in &items {
             // SAFETY: in no heap, alive until the end.
-            unsafe { heap.insert(NonNull::from(&**item), 5) };
+            unsafe { heap.insert(NonNull::from(item), 5) };
         }
         assert_eq!(drain(&mut heap), [(5, 0), (5, 1)]);
     }
