@@ -180,7 +180,7 @@ fn goschedimpl(m: &'static M, g: &'static G) {
     dropg(m, g);
     if suspend::keeps(g) {
         // Whoever asked for it lets it go on.
-        return g.casgstatus(Status::Running, Status::Preempted);
+        return;
     }
     // Before the status: once `Runnable` and queued it may run elsewhere.
     g.casgstatus(Status::Running, Status::Runnable);

@@ -63,6 +63,13 @@ pub fn suspend(g: &'static G, goid: u64) -> Option<Suspended> {
         run::gosched();
     };
     stop_asking();
+    if suspended.is_none() {
+        let pinned = Some(pin());
+        if g.claim_preempted() {
+            // It had ended; another one that uses the same G by now was stopped in its place.
+            drop(Suspended { g, preempted: true, pinned });
+        }
+    }
     TURN.release();
     // Claimed it cannot end: if it had ended before, this is another one.
     suspended.filter(|suspended| suspended.g.goid() == goid)
@@ -100,10 +107,21 @@ fn poke(g: &'static G) {
     }
 }
 
-/// Whether that goroutine, which is leaving its core, is to be kept off the queues.
+/// If that goroutine, which is leaving its core, is to be kept off the queues: it is now.
 #[inline(always)]
 pub(super) fn keeps(g: &'static G) -> bool {
-    SCHED.world.is_asking() && is_target(g)
+    SCHED.world.is_asking() && is_target(g) && keep(g)
+}
+
+/// Under the lock, so that who has stopped asking knows whether it was kept.
+#[cold]
+fn keep(g: &'static G) -> bool {
+    let _locked = SCHED.lock.lock();
+    let is_target = is_target(g);
+    if is_target {
+        g.casgstatus(Status::Running, Status::Preempted);
+    }
+    is_target
 }
 
 /// Whether what runs on that P is asked for.
