@@ -1,6 +1,6 @@
 //! The first serial port, a 16550.
 
-use core::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use x86_64::instructions::port::Port;
 
@@ -10,22 +10,26 @@ use crate::layout::PhysAddr;
 const COM1: u16 = 0x3f8;
 /// Its interrupt line.
 pub(super) const ISA_LINE: usize = 4;
-/// Registers: data, which interrupts, FIFO control, modem control, line status.
+/// Registers: data, which interrupts, what came and whether there is a FIFO, modem control, line
+/// status.
 const DATA: u16 = 0;
 const INTERRUPTS: u16 = 1;
-const FIFO_CONTROL: u16 = 2;
+const IDENTIFICATION: u16 = 2;
 const MODEM: u16 = 4;
 const LINE: u16 = 5;
 /// Of the interrupts, the one for received bytes.
 const RECEIVED: u8 = 1;
 /// Line status: there is a received byte.
 const READY: u8 = 1;
-/// Bytes that the transmitter takes at once when it is empty.
+/// Bytes that a FIFO takes at once when it is empty, and how a port says that it is on.
 const FIFO: usize = 16;
+const FIFO_ON: u8 = 0xc0;
 /// Line status: the FIFO is empty; so is the shift register behind it.
 const EMPTY: u8 = 1 << 5;
 const IDLE: u8 = 1 << 6;
 
+/// Bytes that the transmitter takes at once: one, where there is no FIFO.
+static BURST: AtomicUsize = AtomicUsize::new(1);
 /// Whether the port has its speed and format.
 static SET_UP: AtomicBool = AtomicBool::new(false);
 
@@ -48,26 +52,19 @@ fn get(register: u16) -> u8 {
     unsafe { Port::new(COM1 + register).read() }
 }
 
-/// What was typed before the port was set up, which empties its FIFO: the byte, and 256.
-static EARLY: AtomicU16 = AtomicU16::new(0);
-
-/// 115200 baud, 8N1, FIFO on, no interrupts.
+/// 115200 baud, 8N1, no interrupts.
+///
+/// The FIFO stays as it is found: switching it empties it, and what is typed while an image starts
+/// would be lost. Without it the port keeps one byte, and an emulator the others.
 fn set_up() {
-    const LOOP: u8 = 1 << 4;
     for (register, value) in [(INTERRUPTS, 0), (3, 0x80), (0, 1), (1, 0), (3, 0x03)] {
         put(register, value);
     }
-    // No byte comes in between the look and the FIFO: until then the port listens to itself.
-    put(MODEM, LOOP);
-    let line = get(LINE);
-    if line & READY != 0 && line != 0xff {
-        EARLY.store(u16::from(get(DATA)) | 256, Ordering::Relaxed);
-    }
-    put(FIFO_CONTROL, 0x01);
     // Ready, and interrupts let through.
     put(MODEM, 0x0b);
-    // An emulator looks for more input when a byte was read, and not before.
-    get(DATA);
+    if get(IDENTIFICATION) & FIFO_ON == FIFO_ON {
+        BURST.store(FIFO, Ordering::Relaxed);
+    }
 }
 
 /// Before anything else is done with the port.
@@ -80,10 +77,6 @@ fn make_ready() {
 
 /// A byte that was typed.
 pub fn read() -> Option<u8> {
-    let early = EARLY.swap(0, Ordering::Relaxed);
-    if early != 0 {
-        return Some(early as u8);
-    }
     let line = get(LINE);
     (line & READY != 0 && line != 0xff).then(|| get(DATA))
 }
@@ -108,7 +101,7 @@ pub fn early_device() -> Option<(usize, PhysAddr, usize)> {
 /// Writes bytes to the first serial port, waiting for it; takes no lock.
 pub fn write(bytes: &[u8]) {
     make_ready();
-    for burst in bytes.chunks(FIFO) {
+    for burst in bytes.chunks(BURST.load(Ordering::Relaxed)) {
         wait_for(EMPTY);
         for &byte in burst {
             put(0, byte);
