@@ -111,7 +111,8 @@ pub mod context {
     pub use crate::imp::context::call_on;
 
     /// General registers in DWARF numbering, for unwinders: `r: [usize; Registers::COUNT]`, `pc`,
-    /// constants `SP`, `FP`, `RA` (index of the return-address column); `Registers::here()`.
+    /// constants `EMPTY`, `SP`, `FP`, `RA` (index of the return-address column);
+    /// `Registers::here()`, `write_here(&mut self)`.
     pub use crate::imp::context::Registers;
 }
 

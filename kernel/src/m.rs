@@ -295,6 +295,7 @@ impl M {
     }
 
     /// Set by `acquirep` and `releasep`.
+    #[inline(always)]
     pub fn set_p(&self, p: Option<&'static P>) {
         let p = p.map_or(core::ptr::null_mut(), |p| (&raw const *p).cast_mut());
         self.p.store(p, Ordering::Relaxed);

@@ -139,6 +139,7 @@ impl P {
     }
 
     /// Go: `status`.
+    #[inline(always)]
     pub fn status(&self) -> Status {
         match self.status.load(Ordering::Relaxed) {
             0 => Status::Idle,
@@ -161,6 +162,7 @@ impl P {
     }
 
     /// See [`m`](Self::m).
+    #[inline(always)]
     pub fn set_m(&self, m: Option<&'static M>) {
         let m = m.map_or(core::ptr::null_mut(), |m| (&raw const *m).cast_mut());
         self.m.store(m, Ordering::Relaxed);
@@ -180,6 +182,7 @@ impl P {
     }
 
     /// Go: `syscalltick`.
+    #[inline(always)]
     pub fn syscalltick(&self) -> u32 {
         self.syscalltick.load(Ordering::Relaxed)
     }

@@ -1,7 +1,7 @@
 //! The scheduler in figures: starting goroutines, yielding, handing over, waiting for a turn.
 //!
 //! The same work as `spawn`, `yield`, `spawn_tree16`, `chan_pingpong_unbuf`, `pingpong_locked`,
-//! `preempt_latency` and `stw` of the Go side, one JSON line each.
+//! `syscall`, `preempt_latency` and `stw` of the Go side, one JSON line each.
 #![no_std]
 #![no_main]
 
@@ -42,6 +42,13 @@ fn yields(goroutines: u64) -> impl Fn(u64) {
             group.go(move || (0..times).for_each(|_| runtime::gosched()));
         }
         group.wait();
+    }
+}
+
+/// Ten calls that could keep their thread, and do nothing: into each and back.
+fn calls(times: u64) {
+    for _ in 0..times {
+        (0..10).for_each(|n| runtime::blocking(|| _ = core::hint::black_box(n)));
     }
 }
 
@@ -164,6 +171,7 @@ fn main() {
     bench.per_op("chan_pingpong_unbuf", "", 1, ping_pong);
     bench.per_op("pingpong_locked", "_one", 1, locked_ping_pong([true, false]));
     bench.per_op("pingpong_locked", "_both", 1, locked_ping_pong([true, true]));
+    bench.per_op("syscall", "_getppid_entersyscall", 10, calls);
     if bench.wants("preempt_latency") {
         wait_for_a_turn();
     }

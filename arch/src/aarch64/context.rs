@@ -31,9 +31,18 @@ impl Registers {
     /// stack pointer mean anything.
     #[inline(always)]
     pub fn here() -> Self {
-        let mut registers = Self { r: [0; Self::COUNT], pc: 0 };
-        capture(&mut registers);
+        let mut registers = Self::EMPTY;
+        registers.write_here();
         registers
+    }
+
+    /// Nothing known.
+    pub const EMPTY: Self = Self { r: [0; Self::COUNT], pc: 0 };
+
+    /// As [`here`](Self::here), without moving them.
+    #[inline(always)]
+    pub fn write_here(&mut self) {
+        capture(self);
     }
 }
 

@@ -243,8 +243,18 @@ impl Registers {
     /// a callee must keep.
     #[inline(always)]
     pub fn here() -> Self {
-        let mut registers = Self { r: [0; Self::COUNT], pc: 0 };
-        // SAFETY: stores to `registers` only, which is large enough for every column.
+        let mut registers = Self::EMPTY;
+        registers.write_here();
+        registers
+    }
+
+    /// Nothing known.
+    pub const EMPTY: Self = Self { r: [0; Self::COUNT], pc: 0 };
+
+    /// As [`here`](Self::here), without moving them.
+    #[inline(always)]
+    pub fn write_here(&mut self) {
+        // SAFETY: stores to `self` only, which is large enough for every column.
         unsafe {
             asm!(
                 "mov [{r} + 3*8], rbx",
@@ -257,12 +267,11 @@ impl Registers {
                 "lea {pc}, [rip]",
                 "mov [{r} + 16*8], {pc}",
                 "mov [{r} + {at}], {pc}",
-                r = in(reg) &raw mut registers,
+                r = in(reg) &raw mut *self,
                 pc = out(reg) _,
                 at = const offset_of!(Self, pc),
                 options(nostack, preserves_flags),
             );
         }
-        registers
     }
 }

@@ -11,7 +11,8 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     if is_in_syscall() {
         return f();
     }
-    let here = Registers::here();
+    let mut here = Registers::EMPTY;
+    here.write_here();
     // SAFETY: `here` lies in this frame, which `call` is dropped before.
     let call = unsafe { InSyscall::enter(&raw const here) };
     let result = f();

@@ -62,6 +62,7 @@ impl Drop for InSyscall {
 }
 
 /// Whether the goroutine that runs here is in such a call.
+#[inline(always)]
 pub fn is_in_syscall() -> bool {
     g::current().status() == Status::Syscall
 }
