@@ -32,6 +32,21 @@ fn a_goroutine_and_its_result() {
 }
 
 #[burrow::test]
+fn a_call_that_keeps_its_thread() {
+    let start = Instant::now();
+    let sleeper = spawn(|| runtime::blocking(|| sleep(Duration::from_millis(20))));
+    let mut turns = 0;
+    while turns < 3 {
+        runtime::gosched();
+        turns += 1;
+    }
+    sleeper.join().unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(20));
+    let crossed = recover(|| runtime::blocking(|| panic!("inside")));
+    assert_eq!(crossed.unwrap_err().to_string(), "inside");
+}
+
+#[burrow::test]
 fn a_channel_and_its_ends() {
     let (sender, receiver) = Chan::new(2).split();
     go(move || {
